@@ -1,5 +1,10 @@
 package blueprints
 
+import (
+	"strconv"
+	"strings"
+)
+
 // Text is a string with placeholders such as {{now}} or {{header.X-Tenant}}.
 type Text []Part
 
@@ -9,4 +14,100 @@ type Text []Part
 type Part struct {
 	Literal  string
 	Var, Arg string
+}
+
+// placeholderNames are the placeholders as they are written.
+var placeholderNames = []string{"now", "client_ip", "request_id", "method", "path", "host", "scheme", "header.NAME", "query.NAME", "path.NAME"}
+
+// String is the text as it is written in a blueprint.
+func (t Text) String() string {
+	var b strings.Builder
+	for _, p := range t {
+		switch {
+		case p.Var == "":
+			b.WriteString(p.Literal)
+		case p.Var == "param":
+			b.WriteString("{{path." + p.Arg + "}}")
+		case p.Arg != "":
+			b.WriteString("{{" + p.Var + "." + p.Arg + "}}")
+		default:
+			b.WriteString("{{" + p.Var + "}}")
+		}
+	}
+	return b.String()
+}
+
+// placeholders parses v, whose text in the file is src.
+func (d *decoder) placeholders(a at, v, src string) Text {
+	var t Text
+	for {
+		i := strings.Index(v, "{{")
+		if i < 0 {
+			break
+		}
+		end := strings.Index(v[i:], "}}")
+		if end < 0 {
+			d.fail(a, "has {{ without }}")
+			return t
+		}
+		p, ok := placeholder(strings.TrimSpace(v[i+2 : i+end]))
+		if !ok {
+			d.unknownPlaceholder(a, strings.TrimSpace(v[i+2:i+end]), src)
+		}
+		if i > 0 {
+			t = append(t, Part{Literal: v[:i]})
+		}
+		t = append(t, p)
+		v = v[i+end+2:]
+	}
+	if v != "" {
+		t = append(t, Part{Literal: v})
+	}
+	return t
+}
+
+func placeholder(name string) (Part, bool) {
+	if contains(placeholderNames[:7], name) {
+		return Part{Var: name}, true
+	}
+	kind, arg, _ := strings.Cut(name, ".")
+	switch {
+	case kind == "header" && token(arg), kind == "query" && queryName(arg):
+		return Part{Var: kind, Arg: arg}, true
+	case kind == "path" && paramName(arg):
+		return Part{Var: "param", Arg: arg}, true
+	}
+	return Part{}, false
+}
+
+// queryName keeps to what needs no escaping in a URL, nor in a format string.
+func queryName(s string) bool {
+	for i := range len(s) {
+		if !alphanumeric(s[i]) && !strings.ContainsRune("-._~", rune(s[i])) {
+			return false
+		}
+	}
+	return s != ""
+}
+
+func (d *decoder) unknownPlaceholder(a at, name, src string) {
+	if !strings.Contains(src, name) { // it came from the environment
+		d.fail(a, "has an unknown placeholder: known ones are ", joinNames(placeholderNames))
+		return
+	}
+	message := []string{"has the unknown placeholder ", strconv.Quote("{{" + name + "}}")}
+	known := placeholderNames
+	if kind, arg, found := strings.Cut(name, "."); found && arg != "" {
+		known = []string{"header." + arg, "query." + arg, "path." + arg}
+		if contains(known, name) {
+			d.fail(a, append(message, ": ", strconv.Quote(arg), " is no ", kind, " name")...)
+			return
+		}
+	}
+	if s := suggest(name, known); s != "" {
+		message = append(message, ": did you mean ", strconv.Quote("{{"+s+"}}"), "?")
+	} else {
+		message = append(message, ": known ones are ", joinNames(placeholderNames))
+	}
+	d.fail(a, message...)
 }

@@ -1,0 +1,225 @@
+package blueprints
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"path/filepath"
+	"slices"
+	"strconv"
+)
+
+// check finds what is wrong between the files of a blueprint, or between the
+// endpoints and pools of one.
+func (a *attempt) check() {
+	pools := a.checkPools()
+	a.checkRoutes()
+	a.checkReferences(pools)
+	if !a.broken() && a.listed() == 0 && len(pools) == 0 {
+		a.report(Problem{Position: a.parts[0].position, Message: "has neither endpoints nor plugins.proxy.config.targets: there is nothing to serve"}, a.main)
+	}
+}
+
+// broken says that some file has no tree: then names that are missing elsewhere
+// may be in there.
+func (a *attempt) broken() bool {
+	return slices.ContainsFunc(a.parts, func(p *part) bool { return p.broken })
+}
+
+func (a *attempt) listed() (n int) {
+	for _, p := range a.parts {
+		if p.listed {
+			n++
+		}
+	}
+	return n
+}
+
+func (a *attempt) checkPools() map[string]bool {
+	names := map[string]bool{}
+	first := map[string]*part{}
+	for _, p := range a.parts {
+		for name := range p.declared {
+			names[name] = true
+		}
+		for _, pool := range p.pools {
+			before, twice := first[pool.Name]
+			first[pool.Name] = p
+			if twice {
+				a.report(Problem{Position: pool.Position, Path: "plugins.proxy.config.upstreams." + pool.Name,
+					Message: "the pool stands in two files, the other is " + before.pool(pool.Name).Position.String()}, p.path, before.path)
+			}
+		}
+	}
+	return names
+}
+
+func (p *part) pool(name string) *Pool {
+	for _, x := range p.pools {
+		if x.Name == name {
+			return x
+		}
+	}
+	return nil
+}
+
+// checkRoutes finds endpoints that match the same requests.
+func (a *attempt) checkRoutes() {
+	type route struct {
+		e *Endpoint
+		p *part
+	}
+	byShape := map[string][]route{}
+	for _, p := range a.parts {
+		for _, e := range p.endpoints {
+			shape := e.Path.shape()
+			for _, x := range byShape[shape] {
+				if m, overlap := x.e.overlaps(e); overlap {
+					a.report(Problem{Position: e.Position, Message: "the endpoint " + m + e.Path.Raw + " matches the same requests as " + x.e.Path.Raw + " at " + x.e.Position.String()},
+						p.path, x.p.path)
+					break
+				}
+			}
+			byShape[shape] = append(byShape[shape], route{e, p})
+		}
+	}
+}
+
+func (e *Endpoint) overlaps(o *Endpoint) (method string, overlap bool) {
+	if len(e.Methods) == 0 || len(o.Methods) == 0 {
+		return "", true
+	}
+	for _, m := range e.Methods {
+		if slices.Contains(o.Methods, m) {
+			return m + " ", true
+		}
+	}
+	return "", false
+}
+
+func (a *attempt) checkReferences(pools map[string]bool) {
+	if a.broken() {
+		return
+	}
+	for _, p := range a.parts {
+		own := map[string]bool{}
+		for _, x := range p.own {
+			own[x.Name] = true
+		}
+		for _, e := range p.endpoints {
+			if e.Proxy == nil || pools[e.Proxy.Pool] || own[e.Proxy.Pool] {
+				continue
+			}
+			files := append(a.formerly(e.Proxy.Pool), p.path)
+			a.report(Problem{Position: e.Proxy.Position, Path: "upstream", Message: unknownPool(e.Proxy.Pool, pools)}, files...)
+		}
+	}
+}
+
+func unknownPool(name string, pools map[string]bool) string {
+	if name == "default" {
+		return "there is no pool for the endpoint: add targets to plugins.proxy.config, or name an upstream"
+	}
+	message := "there is no pool " + quote(name)
+	var known []string
+	for n := range pools {
+		known = append(known, n)
+	}
+	slices.Sort(known)
+	if s := suggest(name, known); s != "" {
+		return message + ": did you mean " + strconv.Quote(s) + "?"
+	}
+	if len(known) == 0 {
+		return message + ", nor any other: add it to plugins.proxy.config.upstreams"
+	}
+	return message + ": there is " + joinNames(known)
+}
+
+// formerly are the files whose last good content has the pool.
+func (a *attempt) formerly(pool string) []string {
+	var files []string
+	for path, content := range a.view.good {
+		if a.l.part(path, newSource(content), path == a.main).declared[pool] {
+			files = append(files, path)
+		}
+	}
+	return files
+}
+
+// blueprint puts the parts together.
+func (a *attempt) blueprint() *Blueprint {
+	main := a.parts[0]
+	b := main.settings
+	b.Position, b.File, b.Version, b.Degraded = main.position, a.main, a.version(), a.view.degraded()
+	if a.l.options.Port != 0 {
+		b.Server.Port = a.l.options.Port
+	}
+	taken := map[string]bool{}
+	for _, p := range a.parts {
+		b.Files = append(b.Files, p.path)
+		b.Pools = append(b.Pools, p.pools...)
+		for _, pool := range p.pools {
+			taken[pool.Name] = true
+		}
+	}
+	for _, p := range a.parts {
+		b.addEndpoints(p, taken)
+	}
+	if a.listed() == 0 && main.implicit != nil {
+		b.Endpoints = []*Endpoint{main.implicit}
+	}
+	slices.Sort(b.Files)
+	slices.SortFunc(b.Pools, func(x, y *Pool) int { return cmp.Compare(x.Name, y.Name) })
+	return &b
+}
+
+// addEndpoints adds p's, with their own pools, whose made-up names may be taken.
+func (b *Blueprint) addEndpoints(p *part, taken map[string]bool) {
+	own := 0
+	for _, e := range p.endpoints {
+		if own < len(p.own) && e.Proxy != nil && e.Proxy.Pool == p.own[own].Name {
+			pool := p.own[own]
+			own++
+			if name := freeName(pool.Name, taken); name != pool.Name {
+				pool, e = renamed(pool, e, name)
+			}
+			taken[pool.Name] = true
+			b.Pools = append(b.Pools, pool)
+		}
+		b.Endpoints = append(b.Endpoints, e)
+	}
+}
+
+func freeName(name string, taken map[string]bool) string {
+	for i := 2; taken[name]; i++ {
+		if next := name + "-" + strconv.Itoa(i); !taken[next] {
+			return next
+		}
+	}
+	return name
+}
+
+func renamed(p *Pool, e *Endpoint, name string) (*Pool, *Endpoint) {
+	pool, end, route := *p, *e, *e.Proxy
+	pool.Name, route.Pool, end.Proxy = name, name, &route
+	return &pool, &end
+}
+
+// version is equal for equal files and values, wherever the folder stands.
+func (a *attempt) version() string {
+	h := sha256.New()
+	write := func(parts ...string) {
+		for _, s := range parts {
+			h.Write([]byte(strconv.Itoa(len(s)) + ":" + s))
+		}
+	}
+	for _, p := range a.parts {
+		rel, err := filepath.Rel(filepath.Dir(a.main), p.path)
+		if err != nil {
+			rel = p.path
+		}
+		write("file", filepath.ToSlash(rel), string(a.content[p.path]))
+		p.deps.feed(write)
+	}
+	return hex.EncodeToString(h.Sum(nil))[:16]
+}

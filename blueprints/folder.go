@@ -1,0 +1,140 @@
+package blueprints
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// mains are the main files, sorted: the file itself, or those of the folder
+// which no other includes.
+func (l *Loader) mains() ([]string, Problems) {
+	info, err := os.Stat(l.path)
+	if err != nil && l.knownBelow() || err == nil && info.IsDir() {
+		return l.folder()
+	}
+	return []string{l.path}, nil
+}
+
+// knownBelow says that the path, which is not there, was a folder.
+func (l *Loader) knownBelow() bool {
+	for main, k := range l.kept {
+		if k.served != nil && filepath.Dir(main) == l.path {
+			return true
+		}
+	}
+	return false
+}
+
+func (l *Loader) folder() ([]string, Problems) {
+	l.run.watch[l.path] = true
+	entries, err := os.ReadDir(l.path)
+	if err != nil && !l.knownBelow() {
+		return nil, Problems{{Position: Position{File: l.shown(l.path)}, Message: "cannot be read: " + reason(err)}}
+	}
+	files := map[string]bool{}
+	for _, e := range entries {
+		path := filepath.Join(l.path, e.Name())
+		if yamlName(e.Name()) && l.read(path).err != errNoFile {
+			files[path] = true
+		}
+	}
+	for main, k := range l.kept { // a deleted main file keeps its last good content
+		if k.served != nil && filepath.Dir(main) == l.path {
+			files[main] = true
+		}
+	}
+	mains := l.included(files)
+	if len(mains) == 0 {
+		return nil, Problems{{Position: Position{File: l.shown(l.path)}, Message: "has no blueprint: there is no file *.yaml in it"}}
+	}
+	return mains, nil
+}
+
+func yamlName(name string) bool {
+	return !strings.HasPrefix(name, ".") && (strings.HasSuffix(name, ".yaml") || strings.HasSuffix(name, ".yml"))
+}
+
+// included leaves the files that no other includes. Of files that include each
+// other the first by name stays, so that the cycle is reported.
+func (l *Loader) included(files map[string]bool) []string {
+	names := slices.Sorted(maps.Keys(files))
+	reach := map[string][]string{}
+	by := map[string]bool{}
+	for _, f := range names {
+		k := l.keep(f)
+		a := l.attempt(f, view{good: k.good, back: map[string]bool{}, gone: map[string]bool{}})
+		for path := range a.content {
+			if path != f {
+				reach[f] = append(reach[f], path)
+				by[path] = true
+			}
+		}
+		if len(a.parts) > 0 && a.parts[0].broken && k.served != nil {
+			for _, path := range k.served.Files {
+				by[path] = by[path] || path != f
+			}
+		}
+	}
+	covered := map[string]bool{}
+	var mains []string
+	take := func(f string) {
+		mains = append(mains, f)
+		covered[f] = true
+		for _, path := range reach[f] {
+			covered[path] = true
+		}
+	}
+	for _, f := range names {
+		if !by[f] {
+			take(f)
+		}
+	}
+	for _, f := range names {
+		if by[f] && !covered[f] {
+			take(f)
+		}
+	}
+	slices.Sort(mains)
+	return mains
+}
+
+// oneEach refuses a blueprint that asks for the same nodes as one before it: an
+// Envoy can have only one.
+func (l *Loader) oneEach(outcomes []*outcome) {
+	first := map[string]*Blueprint{}
+	for _, o := range outcomes {
+		bp := o.blueprint
+		if bp == nil {
+			continue
+		}
+		before, taken := first[bp.Nodes.key()]
+		if !taken {
+			first[bp.Nodes.key()] = bp
+			continue
+		}
+		message := "asks for the same nodes as " + before.nodesPosition().String() + ": an Envoy gets one blueprint, so make their nodes differ, or include one file in the other"
+		o.problems = append(o.problems, Problem{Position: bp.nodesPosition(), Path: "nodes", Message: message})
+		k := l.keep(o.main)
+		o.blueprint, o.good = nil, k.good
+		if old := k.served; old != nil && first[old.Nodes.key()] == nil {
+			o.giveUp(k)
+			first[old.Nodes.key()] = old
+		}
+	}
+}
+
+func (b *Blueprint) nodesPosition() Position {
+	if b.Nodes.Line > 0 {
+		return b.Nodes.Position
+	}
+	return b.Position
+}
+
+// key is equal for equal rules, in whatever order.
+func (n Nodes) key() string {
+	return fmt.Sprintf("%q %q %q", slices.Sorted(slices.Values(n.IDs)), slices.Sorted(slices.Values(n.Clusters)), n.Metadata)
+}

@@ -1,0 +1,60 @@
+package blueprints
+
+import (
+	"strconv"
+
+	"gopkg.in/yaml.v3"
+)
+
+// free is a value of any shape, as Static.JSON describes it.
+type free struct {
+	at
+	v    any
+	text bool // a plain string
+}
+
+func (x *free) decode(d *decoder, n *yaml.Node, p *step, _ *field) {
+	x.at = place(n, p)
+	x.text = n.Kind == yaml.ScalarNode && n.Tag == "!!str"
+	x.v = d.free(n, p)
+}
+
+func (d *decoder) free(n *yaml.Node, p *step) any {
+	n = resolve(n)
+	switch n.Kind {
+	case yaml.MappingNode:
+		m := make(map[string]any, len(n.Content)/2)
+		d.pairs(n, p, func(k, v *yaml.Node) { m[k.Value] = d.free(v, p.under(k.Value)) })
+		return m
+	case yaml.SequenceNode:
+		list := make([]any, len(n.Content))
+		for i, c := range n.Content {
+			list[i] = d.free(c, p.item(i))
+		}
+		return list
+	}
+	return d.freeScalar(n, p)
+}
+
+func (d *decoder) freeScalar(n *yaml.Node, p *step) any {
+	if isNull(n) {
+		return nil
+	}
+	var s str
+	s.decode(d, n, p, nil)
+	switch n.Tag {
+	case "!!bool":
+		v, ok := parseBool(s.v)
+		if ok {
+			return v
+		}
+	case "!!int", "!!float":
+		v, ok := parseFloat(s.v)
+		if ok {
+			return v
+		}
+		d.fail(place(n, p), "must be a number that JSON has, got ", strconv.Quote(n.Value))
+		return nil
+	}
+	return d.placeholders(s.at, s.v, s.src)
+}

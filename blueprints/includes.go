@@ -1,0 +1,178 @@
+package blueprints
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// view says which files of a blueprint are not taken as they are on disk.
+type view struct {
+	good FileSet         // the last good contents there are
+	back map[string]bool // files that stand with their last good content
+	gone map[string]bool // new files without one, left out
+}
+
+func (v view) degraded() bool { return len(v.back)+len(v.gone) > 0 }
+
+// found is a problem with the files that it is about.
+type found struct {
+	Problem
+	files []string
+}
+
+// attempt is one try to put a blueprint together.
+type attempt struct {
+	l       *Loader
+	main    string
+	view    view
+	parts   []*part // main first, then the included files by path
+	content FileSet
+	found   []found
+	open    map[string]bool // files that we are inside of
+}
+
+func (l *Loader) attempt(main string, v view) *attempt {
+	a := &attempt{l: l, main: main, view: v, content: FileSet{}, open: map[string]bool{}}
+	a.add(main)
+	if len(a.parts) > 1 {
+		slices.SortFunc(a.parts[1:], func(x, y *part) int { return strings.Compare(x.path, y.path) })
+	}
+	if a.parts != nil {
+		a.check()
+	}
+	return a
+}
+
+func (a *attempt) source(path string) source {
+	if a.view.back[path] {
+		a.l.watchFile(path)
+		return newSource(a.view.good[path])
+	}
+	return a.l.read(path)
+}
+
+// maxFiles bounds the files of one blueprint.
+const maxFiles = 10_000
+
+// add decodes a file and what it includes.
+func (a *attempt) add(path string) {
+	s := a.source(path)
+	if s.err != nil {
+		a.report(Problem{Position: Position{File: a.l.shown(path)}, Message: "cannot be read: " + reason(s.err)}, path)
+		return
+	}
+	p := a.l.part(path, s, path == a.main)
+	a.parts = append(a.parts, p)
+	a.content[path] = s.content
+	for _, x := range p.problems {
+		a.report(x, path)
+	}
+	a.open[path] = true
+	for _, pattern := range p.includes {
+		if pattern.given() {
+			a.include(p, pattern)
+		}
+	}
+	a.open[path] = false
+}
+
+func (a *attempt) report(p Problem, files ...string) {
+	a.found = append(a.found, found{p, files})
+}
+
+func (a *attempt) at(p *part, s str, severity Severity, message string, files ...string) {
+	a.report(Problem{Position: Position{File: p.shown, Line: s.line, Column: s.column}, Path: s.path.String(), Message: message, Severity: severity},
+		append(files, p.path)...)
+}
+
+func (a *attempt) include(p *part, s str) {
+	path := filepath.Join(filepath.Dir(p.path), s.v)
+	if filepath.IsAbs(s.v) {
+		path = filepath.Clean(s.v)
+	}
+	if rel, err := filepath.Rel(filepath.Dir(a.main), path); err != nil || rel == ".." || strings.HasPrefix(rel, ".."+string(filepath.Separator)) {
+		a.at(p, s, Error, "a blueprint includes only files in the folder of its main file, or below it, got "+s.quote())
+		return
+	}
+	if !strings.ContainsAny(s.v, "*?[") {
+		a.includeFile(p, s, path)
+		return
+	}
+	matches, err := a.glob(path)
+	if err != nil {
+		a.at(p, s, Error, "is no glob: * and ? and [a-z] are known, got "+s.quote())
+		return
+	}
+	none := true
+	for _, m := range matches {
+		if m == a.main || m == p.path {
+			continue
+		}
+		none = false
+		if !a.open[m] && a.content[m] == nil && !a.view.gone[m] {
+			a.limited(p, s, m)
+		}
+	}
+	if none {
+		a.at(p, s, Warning, "no file matches "+s.quote())
+	}
+}
+
+func (a *attempt) includeFile(p *part, s str, path string) {
+	switch src := a.source(path); {
+	case a.open[path]:
+		a.at(p, s, Error, "includes itself, by "+s.quote(), path)
+	case a.content[path] != nil || a.view.gone[path]:
+	case !src.exists():
+		a.at(p, s, Error, "the file "+s.quote()+" does not exist", path)
+	case errors.Is(src.err, errNoFile):
+		a.at(p, s, Error, s.quote()+" is not a file: to include all files of a folder, write "+quote(strings.TrimSuffix(s.src, "/")+"/*.yaml"), path)
+	default:
+		a.limited(p, s, path)
+	}
+}
+
+func (a *attempt) limited(p *part, s str, path string) {
+	if len(a.parts) < maxFiles {
+		a.add(path)
+	} else if len(a.parts) == maxFiles {
+		a.at(p, s, Error, "the blueprint has more than 10000 files")
+	}
+}
+
+// glob is the files that match on disk, and those that match among the files
+// which stand with their last good content, since they may have been deleted.
+func (a *attempt) glob(pattern string) ([]string, error) {
+	matches, err := filepath.Glob(pattern)
+	if err != nil {
+		return nil, err
+	}
+	matches = slices.DeleteFunc(matches, func(m string) bool { return errors.Is(a.l.read(m).err, errNoFile) })
+	for path := range a.view.back {
+		if ok, _ := filepath.Match(pattern, path); ok && !slices.Contains(matches, path) {
+			matches = append(matches, path)
+		}
+	}
+	slices.Sort(matches)
+	a.watchGlob(pattern)
+	return matches, nil
+}
+
+// watchGlob asks for every folder in which a match may appear to be watched.
+func (a *attempt) watchGlob(pattern string) {
+	dir := filepath.Dir(pattern)
+	if !strings.ContainsAny(dir, "*?[") {
+		a.l.run.watch[dir] = true
+		return
+	}
+	a.watchGlob(dir)
+	folders, _ := filepath.Glob(dir) // the pattern was tried before
+	for _, f := range folders {
+		if info, err := os.Stat(f); err == nil && info.IsDir() {
+			a.l.run.watch[f] = true
+		}
+	}
+}

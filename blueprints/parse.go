@@ -1,0 +1,130 @@
+package blueprints
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"regexp"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"gopkg.in/yaml.v3"
+)
+
+// Limits of one file; what is beyond them is a mistake or an attack.
+const (
+	maxFile  = 8 << 20 // bytes
+	maxDepth = 100     // nested lists and mappings
+	maxNodes = 1 << 20 // values, each use of an alias counted in full
+)
+
+// parse makes the node tree of a file, or reports why there is none.
+func (d *decoder) parse(content []byte) *yaml.Node {
+	if !d.readable(content) {
+		return nil
+	}
+	content = bytes.TrimPrefix(content, []byte("\ufeff"))
+	dec := yaml.NewDecoder(bytes.NewReader(content))
+	root, err := decodeNode(dec)
+	switch {
+	case errors.Is(err, io.EOF):
+		d.fail(at{line: 1, column: 1}, "the file is empty: a blueprint needs at least endpoints, or plugins.proxy.config.targets")
+		return nil
+	case err != nil:
+		d.syntax(content, err)
+		return nil
+	}
+	second, err := decodeNode(dec)
+	switch {
+	case err == nil:
+		d.fail(place(second, nil), "a second document: a blueprint is one document, so put what follows --- into a file of its own")
+		return nil
+	case !errors.Is(err, io.EOF):
+		d.syntax(content, err)
+		return nil
+	}
+	top := root.Content[0]
+	if !d.guard(top) {
+		return nil
+	}
+	if isNull(top) {
+		d.fail(at{line: 1, column: 1}, "the file is empty: a blueprint needs at least endpoints, or plugins.proxy.config.targets")
+		return nil
+	}
+	return top
+}
+
+func (d *decoder) readable(content []byte) bool {
+	if len(content) > maxFile {
+		d.fail(at{}, "the file is over 8 MiB")
+		return false
+	}
+	line, column := 1, 1
+	for i := 0; i < len(content); {
+		c, size := rune(content[i]), 1
+		if c >= utf8.RuneSelf {
+			c, size = utf8.DecodeRune(content[i:])
+		}
+		switch {
+		case c == utf8.RuneError && size == 1:
+			d.fail(at{line: line, column: column}, "the file is not text: a byte here is not UTF-8")
+			return false
+		case c < ' ' && c != '\t' && c != '\n' && c != '\r' || c == 0x7f:
+			d.fail(at{line: line, column: column}, "the file is not text: there is a control character here")
+			return false
+		case c == '\n':
+			line, column = line+1, 0
+		}
+		i += size
+		column++
+	}
+	return true
+}
+
+// decodeNode reads one document. yaml.v3 panics on some broken input.
+func decodeNode(dec *yaml.Decoder) (n *yaml.Node, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("yaml: %v", r)
+		}
+	}()
+	n = new(yaml.Node)
+	err = dec.Decode(n)
+	return n, err
+}
+
+var yamlLine = regexp.MustCompile(`^line (\d+): `)
+
+// syntax reports an error of the YAML parser. It knows the line, mostly; the
+// column is where that line's text starts.
+func (d *decoder) syntax(content []byte, err error) {
+	message := strings.TrimPrefix(err.Error(), "yaml: ")
+	lines := strings.Split(string(content), "\n")
+	for i, l := range lines {
+		if tab := strings.TrimLeft(l, " "); strings.HasPrefix(tab, "\t") && strings.TrimSpace(tab) != "" && !strings.HasPrefix(strings.TrimSpace(tab), "#") {
+			d.fail(at{line: i + 1, column: len(l) - len(tab) + 1}, "a tab cannot indent YAML: use spaces")
+			return
+		}
+	}
+	line := 1
+	if m := yamlLine.FindStringSubmatch(message); m != nil {
+		line, _ = strconv.Atoi(m[1])
+		message = message[len(m[0]):]
+	}
+	line = min(max(line, 1), len(lines))
+	text := lines[line-1]
+	d.fail(at{line: line, column: len(text) - len(strings.TrimLeft(text, " ")) + 1}, "is not YAML: ", message)
+}
+
+// reason is an error of the file system without the path, which the place of the
+// problem says.
+func reason(err error) string {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		return p.Err.Error()
+	}
+	return err.Error()
+}

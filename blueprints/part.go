@@ -1,0 +1,156 @@
+package blueprints
+
+import (
+	"net/netip"
+	"path/filepath"
+	"time"
+
+	"gopkg.in/yaml.v3"
+)
+
+// part is what one file adds to a blueprint. It is immutable and depends on
+// nothing but the file's content and deps, so an unchanged file keeps its part,
+// and with it the pointers of its pools and endpoints.
+type part struct {
+	path     string
+	shown    string
+	position Position
+	deps     dependencies
+	problems Problems
+	// broken says that there is no tree, so nothing is known of its names.
+	broken bool
+
+	includes  []str
+	pools     []*Pool
+	own       []*Pool // of endpoints with targets
+	declared  map[string]bool
+	endpoints []*Endpoint
+	listed    bool // the key endpoints is there
+	// settings are the main file's: all of a Blueprint that is in no list.
+	settings Blueprint
+	// implicit is the endpoint of a blueprint without endpoints.
+	implicit *Endpoint
+}
+
+// newPart decodes one file. main says that it is included by no other.
+func newPart(d *decoder, path string, content []byte, main bool) *part {
+	p := &part{path: path, shown: d.file, position: Position{File: d.file, Line: 1, Column: 1}, declared: map[string]bool{}}
+	d.dir = filepath.Dir(path)
+	if top := d.parse(content); top != nil {
+		p.fill(d, top, main)
+	} else {
+		p.broken = true
+	}
+	p.problems, p.deps = d.problems, d.deps
+	return p
+}
+
+func (p *part) fill(d *decoder, top *yaml.Node, main bool) {
+	doc := new(document)
+	d.value(reflectOf(doc), top, nil, nil)
+	p.position = d.position(place(top, nil))
+	p.includes = doc.Include.items
+	if !main {
+		d.onlyMain(doc)
+	}
+	config := &doc.Plugins.proxy.Config
+	on := doc.Plugins.proxy.Enabled.or(true)
+	if config.Targets.given() && on {
+		p.declared["default"] = true
+		p.pools = append(p.pools, d.pool("default", config.at, &config.poolSpec))
+	}
+	for _, u := range config.Upstreams.items {
+		if d.poolName(u) && on && u.v != nil {
+			p.declared[u.key] = true
+			pool := d.pool(u.key, u.at, &u.v.poolSpec)
+			pool.RequestHeaders, pool.ResponseHeaders = d.transforms(&u.v.transformsSpec, nil)
+			d.noRewrite(&u.v.transformsSpec)
+			p.pools = append(p.pools, pool)
+		}
+	}
+	p.listed = doc.Endpoints.given()
+	for _, s := range doc.Endpoints.items {
+		if e, own := d.endpoint(s); e != nil {
+			p.endpoints = append(p.endpoints, e)
+			if own != nil {
+				p.own = append(p.own, own)
+			}
+		}
+	}
+	p.settings = d.settings(doc)
+	if p.declared["default"] {
+		p.implicit = &Endpoint{Position: d.position(config.at), Handler: HandlerProxy,
+			Path:  Path{Raw: "/*", Segments: []Segment{{Rest: true}}},
+			Proxy: &ProxyRoute{Position: d.position(config.at), Pool: "default"}}
+	}
+}
+
+// onlyMain refuses in an included file what holds for the whole blueprint.
+func (d *decoder) onlyMain(doc *document) {
+	c := &doc.Plugins.proxy.Config
+	for _, a := range []at{doc.Nodes.at, doc.Server.at, doc.Dashboard.at,
+		c.Targets.at, c.LoadBalancing.at, c.CircuitBreaker.at, c.HealthCheck.at, c.Timeout.at, c.ConnectTimeout.at, c.RetryAttempts.at,
+		c.RetryUnsafe.at, c.PreserveHost.at, c.Resolve.at, c.TransformRequest.at, c.TransformResponse.at, c.Transformations.at, c.Headers.at,
+		c.Metrics.at, c.PathRewrite.at} {
+		if a.given() {
+			d.fail(a, "belongs in the main file: an included file adds endpoints and plugins.proxy.config.upstreams")
+		}
+	}
+}
+
+func (d *decoder) settings(doc *document) Blueprint {
+	proxy := &doc.Plugins.proxy
+	b := Blueprint{
+		Name: doc.Name.v, Release: doc.Version.v, Description: doc.Description.v,
+		Nodes: d.nodes(&doc.Nodes), Server: d.server(&doc.Server),
+		Dashboard: Dashboard{Position: d.position(doc.Dashboard.at), Enabled: doc.Dashboard.Enabled.or(true), Port: doc.Dashboard.Port.or(8081)},
+		Metrics:   Metrics{Enabled: proxy.Config.Metrics.Enabled.or(true), Detailed: proxy.Config.Metrics.Detailed.or(false)},
+	}
+	b.RequestHeaders, b.ResponseHeaders = d.transforms(&proxy.Config.transformsSpec, nil)
+	b.PathRewrite = d.rewrite(append(rewritesOf(&proxy.Config.transformsSpec), proxy.Config.PathRewrite), nil)
+	return b
+}
+
+func (d *decoder) server(s *serverSpec) Server {
+	host := s.Host.or("0.0.0.0")
+	if host == "localhost" {
+		host = "127.0.0.1"
+	}
+	if ip, err := netip.ParseAddr(host); err != nil || ip.Zone() != "" {
+		d.fail(s.Host.at, `must be an IP address such as "0.0.0.0" or "127.0.0.1", got `, s.Host.quote())
+	}
+	return Server{
+		Position: d.position(s.at), Host: host, Port: s.Port.or(8080),
+		TrustedHops: s.TrustedHops.or(0), MaxConnections: s.MaxConnections.or(50000),
+		IdleTimeout:    s.IdleTimeout.or(time.Hour),
+		HeaderTimeout:  s.HeaderTimeout.or(10 * time.Second),
+		RequestTimeout: s.RequestTimeout.or(5 * time.Minute),
+	}
+}
+
+func (d *decoder) nodes(s *nodesSpec) Nodes {
+	n := Nodes{Position: d.position(s.at), IDs: d.globs(s.IDs), Clusters: d.globs(s.Clusters)}
+	for _, m := range s.Metadata.items {
+		if n.Metadata == nil {
+			n.Metadata = map[string]string{}
+		}
+		n.Metadata[m.key] = m.v.v
+	}
+	return n
+}
+
+func (d *decoder) globs(l list[str]) []string {
+	var out []string
+	for _, s := range l.items {
+		switch {
+		case !s.given():
+		case s.v == "":
+			d.fail(s.at, "must not be empty")
+		case contains(out, s.v):
+			d.fail(s.at, "stands here a second time")
+		default:
+			out = append(out, s.v)
+		}
+	}
+	return out
+}

@@ -1,0 +1,114 @@
+package blueprints
+
+import (
+	"crypto/sha256"
+	"errors"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+)
+
+// source is a file's content, or why there is none.
+type source struct {
+	content []byte
+	hash    [sha256.Size]byte
+	err     error
+}
+
+func newSource(content []byte) source {
+	return source{content: content, hash: sha256.Sum256(content)}
+}
+
+func (s source) exists() bool { return !errors.Is(s.err, fs.ErrNotExist) }
+
+var errNoFile = errors.New("is not a regular file")
+
+// read reads a file once a Load, and asks for it to be watched.
+func (l *Loader) read(path string) source {
+	s, known := l.run.files[path]
+	if !known {
+		content, err := readFile(path, maxFile+1)
+		s = newSource(content)
+		s.err = err
+		l.run.files[path] = s
+		l.watchFile(path)
+	}
+	return s
+}
+
+func (l *Loader) watchFile(path string) {
+	l.run.watch[path] = true
+	l.run.watch[filepath.Dir(path)] = true
+}
+
+// readFile reads at most limit bytes of a regular file: a pipe would not end.
+func readFile(path string, limit int64) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, errNoFile
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, limit))
+}
+
+// partKey is all that a part depends on, its dependencies apart.
+type partKey struct {
+	path string
+	hash [sha256.Size]byte
+	main bool
+}
+
+// part is the decoded form of a content, from the cache where its dependencies
+// are as they were.
+func (l *Loader) part(path string, s source, main bool) *part {
+	key := partKey{path, s.hash, main}
+	if p := l.run.parts[key]; p != nil {
+		return p
+	}
+	p := l.parts[key]
+	if p == nil || !l.holds(p.deps) {
+		d := &decoder{file: l.shown(path), env: l.options.LookupEnv, readFile: l.readSecret}
+		p = newPart(d, path, s.content, main)
+	}
+	for path := range p.deps.secrets {
+		l.watchFile(path)
+	}
+	l.run.parts[key] = p
+	return p
+}
+
+func (l *Loader) readSecret(path string) ([]byte, error) { return readFile(path, maxSecret+1) }
+
+func (l *Loader) holds(d dependencies) bool {
+	for name, was := range d.env {
+		if v, set := l.options.LookupEnv(name); v != was.value || set != was.set {
+			return false
+		}
+	}
+	for path, was := range d.secrets {
+		if v, _ := l.readSecret(path); string(v) != was {
+			return false
+		}
+	}
+	return true
+}
+
+// feed writes the values into a version's hash, in a fixed order.
+func (d dependencies) feed(write func(...string)) {
+	for _, name := range slices.Sorted(maps.Keys(d.env)) {
+		write("env", name, d.env[name].value)
+	}
+	for _, path := range slices.Sorted(maps.Keys(d.secrets)) {
+		write("secret", d.secrets[path])
+	}
+}

@@ -1,0 +1,230 @@
+package blueprints
+
+import (
+	"reflect"
+	"strconv"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+)
+
+func reflectOf(ptr any) reflect.Value { return reflect.ValueOf(ptr) }
+
+// toggled decodes what is either true or false or a mapping.
+func (d *decoder) toggled(v reflect.Value, enabled *boolean, n *yaml.Node, p *step) {
+	if n.Kind != yaml.ScalarNode || isNull(n) {
+		d.object(v, n, p)
+		return
+	}
+	v.Addr().Interface().(interface{ put(at) }).put(place(n, p))
+	text, ok := d.text(n, p, "true, false or a mapping")
+	if on, is := parseBool(text); ok && is && plain(n, "!!bool") {
+		*enabled = boolean{at: place(n, p), v: on}
+	} else if ok {
+		d.fail(place(n, p), "must be true, false or a mapping, got ", quote(n.Value), unquoted(n, is))
+	}
+}
+
+func (s *healthCheckSpec) decode(d *decoder, n *yaml.Node, p *step, _ *field) {
+	d.toggled(reflect.ValueOf(s).Elem(), &s.Enabled, n, p)
+}
+
+func (s *breakerSpec) decode(d *decoder, n *yaml.Node, p *step, _ *field) {
+	d.toggled(reflect.ValueOf(s).Elem(), &s.Enabled, n, p)
+}
+
+func (s *rewriteSpec) decode(d *decoder, n *yaml.Node, p *step, f *field) {
+	if n.Kind == yaml.ScalarNode && !isNull(n) {
+		s.at = place(n, p)
+		s.template.decode(d, n, p, nil)
+		return
+	}
+	d.object(reflect.ValueOf(s).Elem(), n, p)
+}
+
+// A target may be its URL alone.
+func (s *targetSpec) decode(d *decoder, n *yaml.Node, p *step, f *field) {
+	if n.Kind == yaml.ScalarNode && !isNull(n) {
+		s.at = place(n, p)
+		s.URL.decode(d, n, p, nil)
+		return
+	}
+	d.object(reflect.ValueOf(s).Elem(), n, p)
+}
+
+// loadBalancing is an algorithm's name, or a mapping with it.
+type loadBalancing struct {
+	at
+	v Algorithm
+}
+
+type loadBalancingMap struct {
+	at
+	Algorithm str `yaml:"algorithm,type,strategy" required:"true" doc:"The algorithm."`
+}
+
+// algorithms in every spelling; the first five are ours.
+var algorithmNames = []string{"weighted_round_robin", "round_robin", "ip_hash", "least_connections", "random",
+	"weighted", "Weighted", "WeightedRoundRobin", "RoundRobin", "IpHash", "IPHash", "LeastConnections", "Random"}
+
+func (s *loadBalancing) decode(d *decoder, n *yaml.Node, p *step, _ *field) {
+	var name str
+	if n.Kind == yaml.MappingNode {
+		var m loadBalancingMap
+		d.object(reflect.ValueOf(&m).Elem(), n, p)
+		name = m.Algorithm
+	} else {
+		name.decode(d, n, p, nil)
+	}
+	if !name.given() {
+		return
+	}
+	s.at = name.at
+	if !contains(algorithmNames, name.v) {
+		message := oneOf(algorithmNames[:5], name.v, name.src)
+		d.fail(s.at, message...)
+		return
+	}
+	s.v = algorithm(name.v)
+}
+
+func algorithm(name string) Algorithm {
+	switch strings.ReplaceAll(strings.ToLower(name), "_", "") {
+	case "roundrobin":
+		return RoundRobin
+	case "iphash":
+		return IPHash
+	case "leastconnections":
+		return LeastConnections
+	case "random":
+		return Random
+	}
+	return WeightedRoundRobin
+}
+
+// headerValue is a header's value: text with placeholders, or file:PATH.
+type headerValue struct {
+	str
+	secret bool
+}
+
+func (h *headerValue) decode(d *decoder, n *yaml.Node, p *step, _ *field) {
+	h.str.decode(d, n, p, nil)
+	if h.given() && strings.HasPrefix(h.v, "file:") {
+		h.v, _ = d.secret(h.at, h.v)
+		h.secret = true
+	}
+}
+
+// endpoints are a list, a mapping by name, or a mapping by path.
+type endpoints struct {
+	at
+	items []*endpointSpec
+}
+
+func (e *endpoints) decode(d *decoder, n *yaml.Node, p *step, _ *field) {
+	e.at = place(n, p)
+	switch {
+	case n.Kind == yaml.SequenceNode:
+		e.items = make([]*endpointSpec, len(n.Content))
+		for i, c := range n.Content {
+			e.items[i] = new(endpointSpec)
+			d.value(reflect.ValueOf(e.items[i]), c, p.item(i), nil)
+		}
+	case n.Kind == yaml.MappingNode:
+		d.pairs(n, p, func(k, v *yaml.Node) {
+			s := &endpointSpec{key: k.Value}
+			under := p.under(k.Value)
+			d.value(reflect.ValueOf(s), v, under, nil)
+			if strings.HasPrefix(k.Value, "/") {
+				s.key = ""
+				if !s.Path.given() {
+					s.Path = str{at: place(k, under), v: k.Value, src: k.Value}
+				}
+			}
+			s.at = place(k, under)
+			e.items = append(e.items, s)
+		})
+	case !isNull(n):
+		d.fail(e.at, "must be a list of endpoints, or a mapping of names or paths to endpoints, got ", kindOf(n))
+	}
+}
+
+// plugins are a mapping by name, or a list of mappings with the key type.
+type plugins struct {
+	at
+	proxy proxyPlugin
+}
+
+// laterPlugins are policies that other versions have.
+var laterPlugins = []string{"tls", "auth", "rate_limit", "cache", "cors", "compression", "access_log", "tracing", "discovery"}
+
+func (s *plugins) decode(d *decoder, n *yaml.Node, p *step, _ *field) {
+	s.at = place(n, p)
+	switch {
+	case n.Kind == yaml.MappingNode:
+		d.pairs(n, p, func(k, v *yaml.Node) { s.plugin(d, k.Value, place(k, p.under(k.Value)), v, p.under(k.Value)) })
+	case n.Kind == yaml.SequenceNode:
+		for i, c := range n.Content {
+			c = resolve(c)
+			name := find(c, "type", "name")
+			if name == nil || name.Kind != yaml.ScalarNode {
+				d.fail(place(c, p.item(i)), `needs the key "type" with the plugin's name`)
+				continue
+			}
+			s.plugin(d, name.Value, place(name, p.item(i).under("type")), c, p.item(i))
+		}
+	case !isNull(n):
+		d.fail(s.at, "must be a mapping of plugin names, or a list of plugins, got ", kindOf(n))
+	}
+}
+
+func (s *plugins) plugin(d *decoder, name string, a at, n *yaml.Node, p *step) {
+	switch {
+	case name == "proxy" && s.proxy.given():
+		d.fail(a, "stands here a second time, the first is at line ", strconv.Itoa(s.proxy.line))
+	case name == "proxy":
+		d.value(reflect.ValueOf(&s.proxy), n, p, nil)
+	case contains(laterPlugins, name):
+		d.absentPolicy(name, a, n)
+	default:
+		message := []string{"is not a known plugin"}
+		if m := suggest(name, append([]string{"proxy"}, laterPlugins...)); m != "" {
+			message = append(message, ": did you mean ", strconv.Quote(m), "?")
+		} else {
+			message = append(message, `: this version has "proxy"`)
+		}
+		d.fail(a, message...)
+	}
+}
+
+// absentPolicy refuses a policy that would silently not hold. One that is
+// switched off may stay.
+func (d *decoder) absentPolicy(name string, a at, n *yaml.Node) {
+	n = resolve(n)
+	off := n.Kind == yaml.ScalarNode && n.Tag == "!!bool" && (n.Value == "false")
+	for _, m := range []*yaml.Node{n, find(n, "config")} {
+		if e := find(m, "enabled"); e != nil && e.Tag == "!!bool" {
+			v, _ := parseBool(e.Value)
+			off = off || !v
+		}
+	}
+	if !off {
+		d.fail(a, "this version has no plugin ", strconv.Quote(name), ", and the policy would not hold: take it out, or set enabled: false")
+	}
+}
+
+// find is the value of the first of the keys that a mapping has, or nil.
+func find(n *yaml.Node, keys ...string) *yaml.Node {
+	if n == nil || n.Kind != yaml.MappingNode {
+		return nil
+	}
+	for _, key := range keys {
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			if n.Content[i].Value == key {
+				return resolve(n.Content[i+1])
+			}
+		}
+	}
+	return nil
+}
