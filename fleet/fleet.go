@@ -1,0 +1,199 @@
+// Package fleet keeps the connected Envoys on the blueprints, and tells how they
+// are doing.
+//
+// In come signals that sources changed, answers of DNS, what the Envoys on the
+// stream acknowledge or refuse, and what their admin interfaces report. Out go
+// snapshots and endpoint assignments to the xds server, the last good files to
+// the store, and the status that the admin listener shows. One goroutine owns the
+// pipeline, load → translate → resolve → publish; its stages are functions. The
+// package never parses a blueprint and never builds an Envoy resource.
+package fleet
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+
+	"backworks/blueprints"
+	"backworks/envoy"
+	"backworks/xds"
+)
+
+// Loader reads the blueprints; *blueprints.Loader is one. Its Check option is to
+// be the Check of the fleet's Translator.
+type Loader interface {
+	Load() *blueprints.Result
+}
+
+// Server pushes to the Envoys; *xds.Server is one. Its Group option is to be the
+// Group of the fleet's Groups.
+type Server interface {
+	Publish(groups map[string]*xds.Snapshot)
+	Overlay(group, node string, resources []*xds.Resource)
+	Nodes() []xds.NodeStatus
+	Notify(func(xds.Event))
+}
+
+// LastGood keeps files that were good; *store.Store is one.
+type LastGood interface {
+	Load() (map[string]blueprints.FileSet, error)
+	Save(map[string]blueprints.FileSet) error
+}
+
+// Options are what a Fleet is made of.
+type Options struct {
+	Loader     Loader
+	Translator *Translator
+	Groups     *Groups
+	Server     Server
+	Logger     hclog.Logger
+	// Changes receives when it is time to load again; nil: never.
+	Changes <-chan struct{}
+	// Watch is told after each load which files and folders, when changed, ask for
+	// another; nil: nobody.
+	Watch func(paths []string)
+	// Keep is given the last good files; nil: they are not kept.
+	Keep LastGood
+	// Envoys are the admin interfaces to ask; none by default.
+	Envoys []envoy.Address
+	// Resolve finds the addresses of a host name; the system's resolver by default.
+	Resolve func(ctx context.Context, host string) ([]netip.Addr, error)
+	// ResolveEvery is how often names are looked up again; 5 s by default.
+	ResolveEvery time.Duration
+}
+
+// Fleet is the pipeline and what is known of the Envoys.
+type Fleet struct {
+	Options
+	log      hclog.Logger
+	resolver *resolver
+	keeper   *keeper
+	reloads  chan chan *Report
+	events   chan struct{}
+	view     atomic.Pointer[view]
+	counts   counts
+	started  sync.Once
+	done     chan struct{}
+
+	// What follows belongs to the goroutine of Start and Run.
+	published map[string]*published
+	ready     bool
+}
+
+// New makes a Fleet, which does nothing before Start or Run.
+func New(o Options) *Fleet {
+	if o.Resolve == nil {
+		o.Resolve = systemResolver
+	}
+	if o.ResolveEvery == 0 {
+		o.ResolveEvery = resolveEvery
+	}
+	if o.Watch == nil {
+		o.Watch = func([]string) {}
+	}
+	log := o.Logger.Named("fleet")
+	f := &Fleet{
+		Options: o, log: log,
+		resolver:  newResolver(o.Resolve, o.ResolveEvery, log),
+		keeper:    newKeeper(o.Keep, log),
+		reloads:   make(chan chan *Report),
+		events:    make(chan struct{}, 1),
+		done:      make(chan struct{}),
+		published: map[string]*published{},
+	}
+	f.view.Store(&view{})
+	return f
+}
+
+// Start does the first load and publishes it. The caller sees from the Report
+// whether there is anything to serve, before it starts what depends on it. Host
+// names get 2 s to be resolved.
+func (f *Fleet) Start(ctx context.Context) *Report {
+	f.started.Do(func() {
+		f.Server.Notify(f.event)
+		f.load(ctx, "start")
+	})
+	return f.view.Load().report
+}
+
+// Run keeps the Envoys on the blueprints until ctx ends, and returns nil then,
+// with the last good files saved. It does the Start that was not done.
+//
+// What can happen:
+//  1. A source changed: load and publish what is different.
+//  2. A reload is asked for by hand: the same, and the caller gets the report.
+//  3. DNS gave other addresses: send the assignments that changed.
+//  4. An Envoy came, went, acknowledged or refused: see whether we are ready.
+//  5. The context ends: save what is to be saved, and stop.
+func (f *Fleet) Run(ctx context.Context) error {
+	defer close(f.done)
+	var helpers sync.WaitGroup
+	defer helpers.Wait()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	helpers.Go(func() { f.keeper.run(ctx) })
+	f.Start(ctx)
+	helpers.Go(func() { f.resolver.run(ctx) })
+	for {
+		select {
+		case <-f.Changes:
+			f.load(ctx, "watch")
+		case reply := <-f.reloads:
+			f.load(ctx, "hand")
+			reply <- f.view.Load().report
+		case <-f.resolver.changed:
+			f.readdress()
+		case <-f.events:
+			f.observe()
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// Reload loads by hand, as for SIGHUP, and returns what came of it. It fails when
+// ctx ends first, or the fleet has stopped.
+func (f *Fleet) Reload(ctx context.Context) (*Report, error) {
+	reply := make(chan *Report, 1)
+	select {
+	case f.reloads <- reply:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case <-f.done:
+		return nil, errStopped
+	}
+	select {
+	case r := <-reply:
+		return r, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+var errStopped = errors.New("reload blueprints: stopped")
+
+// load is the pipeline: every stage takes what the one before it gives.
+func (f *Fleet) load(ctx context.Context, by string) {
+	began := time.Now()
+	result := f.Loader.Load()
+	resources := f.Translator.take(result.Set)
+	f.resolver.want(ctx, result.Set)
+	changed, problems := f.publish(result.Set, resources)
+	f.keeper.save(result.Good)
+	f.report(by, began, result, changed, problems)
+	f.Watch(result.Watch)
+	f.observe()
+}
+
+// event is called by the server's streams, so it must not wait.
+func (f *Fleet) event(xds.Event) {
+	select {
+	case f.events <- struct{}{}:
+	default:
+	}
+}
