@@ -91,6 +91,7 @@ func (s *structType) add(t reflect.Type, path []int) {
 		case sf.Type == atType:
 		case sf.Anonymous:
 			s.add(sf.Type, at)
+		case sf.Tag.Get("yaml") == "":
 		case sf.Type == ignoredType, sf.Type == absentType:
 			for _, name := range strings.Split(sf.Tag.Get("yaml"), ",") {
 				s.fields = append(s.fields, newField(sf, name, nil, at))

@@ -1,7 +1,6 @@
 package blueprints
 
 import (
-	"math"
 	"strconv"
 	"time"
 )
@@ -112,30 +111,30 @@ func (d *decoder) weights(p *Pool, s *poolSpec) {
 // be the same: Envoy has one check per cluster.
 func (d *decoder) healthCheck(p *Pool, s *poolSpec) {
 	var first *HealthCheck
+	by := -1
 	for i := range s.Targets.items {
 		own := &s.Targets.items[i].HealthCheck
-		check := d.united(own, &s.HealthCheck)
-		if i == 0 {
-			first = check
+		if !own.given() && !s.HealthCheck.given() {
 			continue
 		}
-		if !sameCheck(first, check) {
-			d.fail(pick(own.at, s.Targets.items[i].at), "the health check differs from that of ", s.Targets.items[0].label(0),
-				" (line ", strconv.Itoa(s.Targets.items[0].line), "), but is one for the whole pool: make them equal, or use two pools")
-			break
+		switch check := d.united(own, &s.HealthCheck); {
+		case by < 0:
+			first, by = check, i
+		case !sameCheck(first, check):
+			d.fail(pick(own.at, s.Targets.items[i].at), "the health check differs from that of ", s.Targets.items[by].label(by),
+				" (line ", strconv.Itoa(s.Targets.items[by].line), "), but is one for the whole pool: make them equal, or use two pools")
+			return
 		}
 	}
 	p.HealthCheck = first
-	if len(s.Targets.items) == 0 {
-		p.HealthCheck = d.united(new(healthCheckSpec), &s.HealthCheck)
-	}
-	if c := p.HealthCheck; c != nil && c.Timeout > c.Interval {
-		at := pick(s.HealthCheck.Timeout.at, s.HealthCheck.at)
-		for i := range s.Targets.items {
-			at = pick(s.Targets.items[i].HealthCheck.Timeout.at, at)
-			break
+	for i := range s.Targets.items {
+		if t := &s.Targets.items[i]; first != nil && !t.HealthCheck.given() && !s.HealthCheck.given() {
+			d.warn(t.at, "has no health_check of its own, so that of ", s.Targets.items[by].label(by), " holds for it too")
 		}
-		d.warn(at, "is longer than the interval: a check that hangs delays the next one")
+	}
+	if first != nil && first.Timeout > first.Interval {
+		d.warn(pick(s.Targets.items[by].HealthCheck.Timeout.at, pick(s.HealthCheck.Timeout.at, pick(s.HealthCheck.at, s.Targets.items[by].at))),
+			"the check's timeout is longer than its interval: a check that hangs delays the next one")
 	}
 }
 
@@ -180,5 +179,3 @@ func (d *decoder) checkPath(s str) {
 		}
 	}
 }
-
-func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }

@@ -16,8 +16,11 @@ type document struct {
 	Plugins     plugins       `yaml:"plugins" doc:"The policies: a mapping by plugin name, or a list of plugins with their name in the key type."`
 	Endpoints   endpoints     `yaml:"endpoints" doc:"What is answered: a list, a mapping by name, or a mapping by path. Without it, every path goes to the pool default."`
 
-	_ ignored `yaml:"mode,runtime" doc:"has no effect: handlers in JavaScript are not run here; put that code behind a target and use handler proxy"`
-	_ ignored `yaml:"database,apis" doc:"has no effect: a proxy has no database; put a service behind a target"`
+	_ ignored `yaml:"mode" doc:"has no effect: each endpoint has its handler"`
+	_ ignored `yaml:"runtime" doc:"has no effect: handlers in JavaScript are not run here; put that code behind a target and use handler proxy"`
+	_ ignored `yaml:"database,apis,external_apis,ai" doc:"has no effect: a proxy has no database; put a service behind a target"`
+	_ ignored `yaml:"environments" doc:"has no effect: write ${NAME} where environments differ"`
+	_ ignored `yaml:"host,port" doc:"has no effect: use server.host and server.port"`
 	_ ignored `yaml:"capture" doc:"has no effect: requests are not captured; Envoy's access log and /metrics show the traffic"`
 	_ ignored `yaml:"monitoring" doc:"has no effect: metrics are always on, at /metrics of the admin listener"`
 	_ ignored `yaml:"logging" doc:"has no effect: use the flag -v of backworks start"`
@@ -45,6 +48,10 @@ type serverSpec struct {
 	IdleTimeout    duration `yaml:"idle_timeout" default:"1h" above:"0" doc:"Closes a client connection without requests."`
 	HeaderTimeout  duration `yaml:"header_timeout" default:"10s" above:"0" doc:"How long a client may take for the headers of a request."`
 	RequestTimeout duration `yaml:"request_timeout" default:"5m" min:"0" doc:"How long a client may take for a whole request; 0 is no limit."`
+
+	_ ignored `yaml:"timeout" doc:"has no effect: use request_timeout, or the timeout of targets"`
+	_ ignored `yaml:"cors" doc:"has no effect: this version has no CORS policy; targets can set the headers"`
+	_ ignored `yaml:"middleware" severity:"error" doc:"is not supported in this version, and without it requests would pass unchecked: take it out if that is meant"`
 }
 
 type dashboardSpec struct {
@@ -52,7 +59,7 @@ type dashboardSpec struct {
 	Enabled boolean `yaml:"enabled" default:"true" doc:"Whether the page is served; the rest of the admin listener always is."`
 	Port    integer `yaml:"port" default:"8081" min:"1" max:"65535" doc:"The admin listener's port."`
 
-	_ ignored `yaml:"features,real_time,visualization,access" doc:"has no effect on this dashboard"`
+	_ ignored `yaml:"title,auto_open,features,real_time,visualization,access" doc:"has no effect on this dashboard"`
 }
 
 // proxyPlugin is plugins.proxy.

@@ -8,7 +8,7 @@ type endpointSpec struct {
 	Name        str              `yaml:"name" doc:"A name for people; in a mapping by name, the key."`
 	Path        str              `yaml:"path" doc:"The path: literals, parameters as {id} or :id, and at the end *rest or *, which take all that follows."`
 	Method      list[str]        `yaml:"method,methods" single:"true" doc:"One method, a list of them, or \"*\" for any, which also holds without it. GET answers HEAD as well."`
-	Handler     str              `yaml:"handler" doc:"proxy, static or metrics; without it, what the other keys ask for."`
+	Handler     verbatim         `yaml:"handler" doc:"proxy, static or metrics; without it, what the other keys ask for."`
 	Description str              `yaml:"description" doc:"What the endpoint is for."`
 	Enabled     boolean          `yaml:"enabled" default:"true" doc:"Whether it is there."`
 	Upstream    str              `yaml:"upstream" doc:"The pool that answers; default without it."`
@@ -20,9 +20,10 @@ type endpointSpec struct {
 	_ ignored `yaml:"runtime" doc:"has no effect: handlers in JavaScript are not run here; put that code behind a target and use handler proxy"`
 	_ ignored `yaml:"database,apis" doc:"has no effect: a proxy has no database; put a service behind a target and use handler proxy"`
 	_ ignored `yaml:"capture" doc:"has no effect: requests are not captured"`
+	_ ignored `yaml:"cache" doc:"has no effect: this version caches no answers"`
 	_ ignored `yaml:"mode" doc:"has no effect: use handler"`
 	_ ignored `yaml:"plugin" doc:"has no effect: use handler proxy, static or metrics"`
-	_ ignored `yaml:"mock,mock_response" doc:"has no effect: use static"`
+	_ ignored `yaml:"mock,mock_response,mock_responses" doc:"has no effect: use static"`
 	_ ignored `yaml:"ai_enhanced,ai_suggestions,parameters,validation,monitoring" doc:"has no effect: requests are passed on as they are"`
 	_ ignored `yaml:"middleware,middlewares" severity:"error" doc:"is not supported in this version, and without it requests would pass unchecked: take it out if that is meant"`
 }
@@ -30,7 +31,7 @@ type endpointSpec struct {
 // ignore notes that something else than a proxy was to answer.
 func (s *endpointSpec) ignore(key string) {
 	switch key {
-	case "runtime", "database", "mock", "mock_response", "plugin":
+	case "runtime", "database", "mock", "mock_response", "mock_responses", "plugin", "capture":
 		s.code = true
 	}
 }
@@ -56,6 +57,8 @@ type routeSpec struct {
 	StripPrefix str         `yaml:"strip_prefix" doc:"As path_rewrite.strip_prefix."`
 	AddPrefix   str         `yaml:"add_prefix" doc:"As path_rewrite.add_prefix."`
 	poolSpec
+
+	_ ignored `yaml:"preserve_path" doc:"has no effect: the path stays as it is, behind that of the target's url; path gives another"`
 }
 
 type staticSpec struct {

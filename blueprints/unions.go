@@ -116,6 +116,17 @@ func (h *headerValue) decode(d *decoder, n *yaml.Node, p *step, _ *field) {
 	}
 }
 
+// verbatim is a string in which ${NAME} is no reference: it may be code.
+type verbatim struct{ str }
+
+func (s *verbatim) decode(d *decoder, n *yaml.Node, p *step, f *field) {
+	if n.Kind == yaml.ScalarNode && !isNull(n) && codePattern.MatchString(n.Value) {
+		s.str = str{at: place(n, p), v: n.Value, src: n.Value}
+		return
+	}
+	s.str.decode(d, n, p, f)
+}
+
 // endpoints are a list, a mapping by name, or a mapping by path.
 type endpoints struct {
 	at
