@@ -129,7 +129,7 @@ func (d *decoder) value(v reflect.Value, n *yaml.Node, p *step, f *field) {
 func (d *decoder) object(v reflect.Value, n *yaml.Node, p *step) {
 	t := typeOf(v.Type())
 	v.Addr().Interface().(interface{ put(at) }).put(place(n, p))
-	if isNull(n) {
+	if isNull(n) && !t.required {
 		return
 	}
 	if n.Kind != yaml.MappingNode {

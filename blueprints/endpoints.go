@@ -14,9 +14,6 @@ var codePattern = regexp.MustCompile(`\n|\.(js|mjs|cjs|ts|py)$|function|=>`)
 // endpoint normalises one endpoint, and the pool of its own targets where it has
 // any. It is nil where nothing can answer, after a problem or a warning.
 func (d *decoder) endpoint(s *endpointSpec) (*Endpoint, *Pool) {
-	if !s.Enabled.or(true) {
-		return nil, nil
-	}
 	e := &Endpoint{Position: d.position(s.at), Name: choose(s.Name.given(), s.Name.v, s.key)}
 	if !s.Path.given() {
 		d.fail(s.at, `needs the key "path"`)
@@ -25,6 +22,9 @@ func (d *decoder) endpoint(s *endpointSpec) (*Endpoint, *Pool) {
 	path, fault := parsePath(s.Path.v)
 	if fault != "" {
 		d.fail(s.Path.at, fault, ", got ", s.Path.quote())
+		return nil, nil
+	}
+	if !s.Enabled.or(true) {
 		return nil, nil
 	}
 	e.Path, e.Methods = path, d.methods(s.Method)
@@ -66,7 +66,7 @@ func either[T any, P interface {
 	return beside
 }
 
-func (d *decoder) methods(l list[str]) []string {
+func (d *decoder) methods(l list[methodName]) []string {
 	var out []string
 	wild := at{}
 	for _, m := range l.items {

@@ -45,6 +45,8 @@ type structType struct {
 	fields []field
 	index  map[string]int // by name and alias
 	names  []string       // to suggest: no ignored ones, no aliases
+
+	required bool // some key is
 }
 
 // ignored is the type of a blank field for keys which the decoder knows and
@@ -71,6 +73,7 @@ func typeOf(t reflect.Type) *structType {
 	s.add(t, nil)
 	for i, f := range s.fields {
 		s.index[f.name] = i
+		s.required = s.required || f.required
 		for _, a := range f.aliases {
 			s.index[a] = i
 		}

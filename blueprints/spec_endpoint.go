@@ -7,7 +7,7 @@ type endpointSpec struct {
 	code        bool             // it has a handler of code, which is not run
 	Name        str              `yaml:"name" doc:"A name for people; in a mapping by name, the key."`
 	Path        str              `yaml:"path" doc:"The path: literals, parameters as {id} or :id, and at the end *rest or *, which take all that follows."`
-	Method      list[str]        `yaml:"method,methods" single:"true" doc:"One method, a list of them, or \"*\" for any, which also holds without it. GET answers HEAD as well."`
+	Method      list[methodName] `yaml:"method,methods" single:"true" doc:"One method, a list of them, or \"*\" for any, which also holds without it. GET answers HEAD as well."`
 	Handler     verbatim         `yaml:"handler" doc:"proxy, static or metrics; without it, what the other keys ask for."`
 	Description str              `yaml:"description" doc:"What the endpoint is for."`
 	Enabled     boolean          `yaml:"enabled" default:"true" doc:"Whether it is there."`

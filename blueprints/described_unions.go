@@ -1,0 +1,105 @@
+package blueprints
+
+import (
+	"reflect"
+	"slices"
+)
+
+func self[T any]() []inner { return []inner{{"", reflect.TypeFor[T]()}} }
+
+func toggleSchema[T any](s *schema) object {
+	return anyOf(object{"type": "boolean"}, environment(), s.ref(reflect.TypeFor[T]()))
+}
+
+func (*healthCheckSpec) schema(s *schema, _ *field) object { return toggleSchema[healthCheckSpec](s) }
+func (*healthCheckSpec) kind(*field) string                { return "true, false or mapping" }
+func (*healthCheckSpec) inside() []inner                   { return self[healthCheckSpec]() }
+
+func (*breakerSpec) schema(s *schema, _ *field) object { return toggleSchema[breakerSpec](s) }
+func (*breakerSpec) kind(*field) string                { return "true, false or mapping" }
+func (*breakerSpec) inside() []inner                   { return self[breakerSpec]() }
+
+func (*rewriteSpec) schema(s *schema, _ *field) object {
+	return anyOf(object{"type": []string{"string", "number", "boolean"}}, s.ref(reflect.TypeFor[rewriteSpec]()))
+}
+func (*rewriteSpec) kind(*field) string { return "path or mapping" }
+func (*rewriteSpec) inside() []inner    { return self[rewriteSpec]() }
+
+func (*targetSpec) schema(s *schema, _ *field) object {
+	return anyOf(object{"type": []string{"string", "number", "boolean"}}, s.ref(reflect.TypeFor[targetSpec]()))
+}
+func (*targetSpec) kind(*field) string { return "URL or mapping" }
+func (*targetSpec) inside() []inner    { return self[targetSpec]() }
+
+func (*loadBalancing) schema(s *schema, _ *field) object {
+	names := anyOf(object{"enum": algorithmNames}, environment())
+	one := func(key string) object {
+		return object{"type": "object", "properties": object{key: names}, "required": []string{key}, "additionalProperties": false}
+	}
+	return anyOf(object{"enum": algorithmNames}, environment(), one("algorithm"), one("type"), one("strategy"))
+}
+
+func (*loadBalancing) kind(*field) string {
+	return "`weighted_round_robin`, `round_robin`, `ip_hash`, `least_connections`, `random`; or {algorithm: one of them}"
+}
+func (*loadBalancing) inside() []inner { return nil }
+
+func (*free) schema(*schema, *field) object { return object{} }
+func (*free) kind(*field) string            { return "anything" }
+func (*free) inside() []inner               { return nil }
+
+func (*verbatim) schema(*schema, *field) object {
+	return anyOf(object{"enum": []string{"proxy", "static", "metrics"}}, environment(),
+		object{"type": "string", "pattern": codePattern.String(), "deprecated": true})
+}
+func (*verbatim) kind(*field) string { return "`proxy`, `static`, `metrics`" }
+func (*verbatim) inside() []inner    { return nil }
+
+// methodName takes any case.
+type methodName struct{ str }
+
+func (*methodName) schema(*schema, *field) object {
+	pattern := `^(\*|`
+	for i, m := range append(slices.Clone(methodNames), "ANY", "ALL") {
+		if i > 0 {
+			pattern += "|"
+		}
+		for _, c := range m {
+			pattern += "[" + string(c) + string(c+'a'-'A') + "]"
+		}
+	}
+	return anyOf(object{"type": "string", "pattern": pattern + ")$"}, environment())
+}
+
+func (*endpoints) schema(s *schema, _ *field) object {
+	byPath := s.ref(reflect.TypeFor[endpointSpec]())
+	named := object{"allOf": []object{byPath, {"type": "object", "required": []string{"path"}}}}
+	return anyOf(
+		object{"type": []string{"array", "null"}, "items": named},
+		object{"type": "object", "patternProperties": object{"^/": byPath, "^[^/]|^$": named}},
+	)
+}
+func (*endpoints) kind(*field) string { return "list, mapping by name, or mapping by path" }
+func (*endpoints) inside() []inner    { return []inner{{"[]", reflect.TypeFor[endpointSpec]()}} }
+
+func (*plugins) schema(s *schema, _ *field) object {
+	byName := object{"proxy": s.ref(reflect.TypeFor[proxyPlugin]())}
+	for _, p := range laterPlugins {
+		byName[p] = switchedOff()
+	}
+	return anyOf(
+		object{"type": []string{"object", "null"}, "properties": byName, "additionalProperties": false},
+		object{"type": "array", "items": anyOf(listed("type", s), listed("name", s))},
+	)
+}
+
+// listed is a plugin in a list, with its name under key.
+func listed(key string, s *schema) object {
+	proxy := object{"allOf": []object{s.ref(reflect.TypeFor[proxyPlugin]()),
+		{"type": "object", "properties": object{key: object{"const": "proxy"}}, "required": []string{key}}}}
+	later := object{"allOf": []object{switchedOff(),
+		{"type": "object", "properties": object{key: object{"enum": laterPlugins}}, "required": []string{key}}}}
+	return anyOf(proxy, later)
+}
+func (*plugins) kind(*field) string { return "mapping by name, or list with type" }
+func (*plugins) inside() []inner    { return []inner{{".proxy", reflect.TypeFor[proxyPlugin]()}} }
