@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -15,7 +16,7 @@ func (a *attempt) check() {
 	pools := a.checkPools()
 	a.checkRoutes()
 	a.checkReferences(pools)
-	if !a.broken() && a.listed() == 0 && len(pools) == 0 {
+	if !a.failed() && a.listed() == 0 && len(pools) == 0 {
 		a.report(Problem{Position: a.parts[0].position, Message: "has neither endpoints nor plugins.proxy.config.targets: there is nothing to serve"}, a.main)
 	}
 }
@@ -24,6 +25,10 @@ func (a *attempt) check() {
 // may be in there.
 func (a *attempt) broken() bool {
 	return slices.ContainsFunc(a.parts, func(p *part) bool { return p.broken })
+}
+
+func (a *attempt) failed() bool {
+	return slices.ContainsFunc(a.found, func(f found) bool { return f.Severity == Error })
 }
 
 func (a *attempt) listed() (n int) {
@@ -75,7 +80,7 @@ func (a *attempt) checkRoutes() {
 			shape := e.Path.shape()
 			for _, x := range byShape[shape] {
 				if m, overlap := x.e.overlaps(e); overlap {
-					a.report(Problem{Position: e.Position, Message: "the endpoint " + m + e.Path.Raw + " matches the same requests as " + x.e.Path.Raw + " at " + x.e.Position.String()},
+					a.report(Problem{Position: e.Position, Message: "the endpoint " + m + quote(e.written) + " matches the same requests as " + quote(x.e.written) + " at " + x.e.Position.String()},
 						p.path, x.p.path)
 					break
 				}
@@ -111,25 +116,21 @@ func (a *attempt) checkReferences(pools map[string]bool) {
 				continue
 			}
 			files := append(a.formerly(e.Proxy.Pool), p.path)
-			a.report(Problem{Position: e.Proxy.Position, Path: "upstream", Message: unknownPool(e.Proxy.Pool, pools)}, files...)
+			a.report(Problem{Position: e.Proxy.Position, Path: "upstream", Message: unknownPool(e.Proxy, pools)}, files...)
 		}
 	}
 }
 
-func unknownPool(name string, pools map[string]bool) string {
-	if name == "default" {
+func unknownPool(r *ProxyRoute, pools map[string]bool) string {
+	if r.written == "" {
 		return "there is no pool for the endpoint: add targets to plugins.proxy.config, or name an upstream"
 	}
-	message := "there is no pool " + quote(name)
-	var known []string
-	for n := range pools {
-		known = append(known, n)
-	}
-	slices.Sort(known)
-	if s := suggest(name, known); s != "" {
+	message := "there is no pool " + quote(r.written)
+	known := slices.Sorted(maps.Keys(pools))
+	switch s := suggest(r.written, known); {
+	case s != "":
 		return message + ": did you mean " + strconv.Quote(s) + "?"
-	}
-	if len(known) == 0 {
+	case len(known) == 0:
 		return message + ", nor any other: add it to plugins.proxy.config.upstreams"
 	}
 	return message + ": there is " + joinNames(known)

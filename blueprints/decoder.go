@@ -246,7 +246,15 @@ func kindOf(n *yaml.Node) string {
 	if isNull(n) {
 		return "nothing"
 	}
-	return quote(n.Value)
+	return written(n)
+}
+
+// written is a scalar as it stands in the file; strings are quoted.
+func written(n *yaml.Node) string {
+	if n.Tag == "!!str" {
+		return quote(n.Value)
+	}
+	return n.Value
 }
 
 // quote shortens: a message is one line.

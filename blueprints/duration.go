@@ -49,7 +49,7 @@ func (t *duration) decode(d *decoder, n *yaml.Node, p *step, f *field) {
 		if _, number := parseFloat(text); number {
 			fix = ": write it without quotes for seconds"
 		}
-		d.fail(place(n, p), "must be ", wantDuration, ", got ", quote(n.Value), fix)
+		d.fail(place(n, p), "must be ", wantDuration, ", got ", written(n), fix)
 		return
 	}
 	t.set(d, place(n, p), f, v.Seconds(), n.Value)
@@ -77,7 +77,7 @@ func (t *duration) set(d *decoder, a at, f *field, seconds float64, src string) 
 		m = "must be at most a year"
 	}
 	if m != "" {
-		d.fail(a, m, ", got ", quote(src))
+		d.fail(a, m, ", got ", src)
 		seconds = 0
 	}
 	*t = duration{at: a, v: time.Duration(math.Round(seconds * 1e9)), src: src}

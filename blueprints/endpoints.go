@@ -19,15 +19,14 @@ func (d *decoder) endpoint(s *endpointSpec) (*Endpoint, *Pool) {
 		d.fail(s.at, `needs the key "path"`)
 		return nil, nil
 	}
-	path, fault := parsePath(s.Path.v)
-	if fault != "" {
-		d.fail(s.Path.at, fault, ", got ", s.Path.quote())
+	path, ok := d.path(s.Path)
+	if !ok {
 		return nil, nil
 	}
 	if !s.Enabled.or(true) {
 		return nil, nil
 	}
-	e.Path, e.Methods = path, d.methods(s.Method)
+	e.Path, e.Methods, e.written = path, d.methods(s.Method), s.Path.src
 	route, static, metrics := either(d, s.Config.Proxy, s.Proxy), either(d, s.Config.Static, s.Static), either(d, s.Config.Metrics, s.Metrics)
 	switch d.handler(s, route != nil, static != nil, metrics != nil) {
 	case HandlerProxy:
@@ -143,7 +142,9 @@ func (d *decoder) static(s *staticSpec, path *Path) *Static {
 	if !s.Body.given() {
 		return out
 	}
-	d.bodyParams(s.Body.v, s.Body.at, path)
+	for _, x := range s.Body.parts {
+		d.params(x.text, x.at, x.src, path)
+	}
 	if t, ok := s.Body.v.(Text); ok && s.Body.text {
 		out.Text = t
 		if out.ContentType == "" {
@@ -166,21 +167,6 @@ func textType(t Text) string {
 		return "application/json"
 	}
 	return "text/plain"
-}
-
-func (d *decoder) bodyParams(v any, a at, path *Path) {
-	switch v := v.(type) {
-	case Text:
-		d.params(v, a, path)
-	case []any:
-		for i, x := range v {
-			d.bodyParams(x, at{line: a.line, column: a.column, path: a.path.item(i)}, path)
-		}
-	case map[string]any:
-		for k, x := range v {
-			d.bodyParams(x, at{line: a.line, column: a.column, path: a.path.under(k)}, path)
-		}
-	}
 }
 
 func (d *decoder) metricsPage(s *metricsPageSpec) *MetricsAnswer {

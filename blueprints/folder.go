@@ -73,9 +73,12 @@ func (l *Loader) included(files map[string]bool) []string {
 				by[path] = true
 			}
 		}
-		if len(a.parts) > 0 && a.parts[0].broken && k.served != nil {
+		if a.failed() && k.served != nil { // what it included may be hidden now
 			for _, path := range k.served.Files {
-				by[path] = by[path] || path != f
+				if path != f {
+					reach[f] = append(reach[f], path)
+					by[path] = true
+				}
 			}
 		}
 	}

@@ -11,32 +11,39 @@ type free struct {
 	at
 	v    any
 	text bool // a plain string
+	// parts are the strings in v that have placeholders.
+	parts []freeText
+}
+
+type freeText struct {
+	str
+	text Text
 }
 
 func (x *free) decode(d *decoder, n *yaml.Node, p *step, _ *field) {
 	x.at = place(n, p)
 	x.text = n.Kind == yaml.ScalarNode && n.Tag == "!!str"
-	x.v = d.free(n, p)
+	x.v = x.value(d, n, p)
 }
 
-func (d *decoder) free(n *yaml.Node, p *step) any {
+func (x *free) value(d *decoder, n *yaml.Node, p *step) any {
 	n = resolve(n)
 	switch n.Kind {
 	case yaml.MappingNode:
 		m := make(map[string]any, len(n.Content)/2)
-		d.pairs(n, p, func(k, v *yaml.Node) { m[k.Value] = d.free(v, p.under(k.Value)) })
+		d.pairs(n, p, func(k, v *yaml.Node) { m[k.Value] = x.value(d, v, p.under(k.Value)) })
 		return m
 	case yaml.SequenceNode:
 		list := make([]any, len(n.Content))
 		for i, c := range n.Content {
-			list[i] = d.free(c, p.item(i))
+			list[i] = x.value(d, c, p.item(i))
 		}
 		return list
 	}
-	return d.freeScalar(n, p)
+	return x.scalar(d, n, p)
 }
 
-func (d *decoder) freeScalar(n *yaml.Node, p *step) any {
+func (x *free) scalar(d *decoder, n *yaml.Node, p *step) any {
 	if isNull(n) {
 		return nil
 	}
@@ -56,5 +63,9 @@ func (d *decoder) freeScalar(n *yaml.Node, p *step) any {
 		d.fail(place(n, p), "must be a number that JSON has, got ", strconv.Quote(n.Value))
 		return nil
 	}
-	return d.placeholders(s.at, s.v, s.src)
+	t := d.placeholders(s.at, s.v, s.src)
+	if len(t) > 1 || len(t) == 1 && t[0].Var != "" {
+		x.parts = append(x.parts, freeText{s, t})
+	}
+	return t
 }

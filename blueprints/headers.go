@@ -78,24 +78,29 @@ func (d *decoder) header(e entry[headerValue], path *Path) Header {
 		return h
 	}
 	h.Value = d.placeholders(e.v.at, e.v.v, e.v.src)
-	d.params(h.Value, e.v.at, path)
+	d.params(h.Value, e.v.at, e.v.src, path)
 	return h
 }
 
 // params checks that {{path.NAME}} is a parameter of the endpoint's path.
-func (d *decoder) params(t Text, a at, path *Path) {
+func (d *decoder) params(t Text, a at, src string, path *Path) {
 	for _, p := range t {
 		switch {
 		case p.Var != "param":
 		case path == nil:
-			d.fail(a, "{{path.", p.Arg, "}} has a value only in an endpoint, whose path has parameters")
+			d.fail(a, "{{path.NAME}} has a value only in an endpoint, whose path has parameters")
 		case !path.has(p.Arg):
-			d.unknownParam(a, p.Arg, *path)
+			d.unknownParam(a, p.Arg, src, *path)
 		}
 	}
 }
 
-func (d *decoder) unknownParam(a at, name string, path Path) {
+// unknownParam names the parameter only where src, the text in the file, does.
+func (d *decoder) unknownParam(a at, name, src string, path Path) {
+	if !strings.Contains(src, name) {
+		d.fail(a, "uses a parameter that the endpoint's path does not have")
+		return
+	}
 	message := []string{"the endpoint's path has no parameter ", quote(name)}
 	if known := path.params(); len(known) == 0 {
 		message = append(message, ", nor any other")

@@ -44,7 +44,7 @@ func (a *attempt) judge(k *kept, o *outcome, first bool) (errs []found, bp *Blue
 		if f.Severity == Error {
 			errs = append(errs, f)
 		}
-		if f.Severity == Error || first {
+		if f.Severity == Error || first || !a.view.back[f.files[0]] {
 			o.problems = append(o.problems, f.Problem)
 		}
 	}

@@ -192,6 +192,8 @@ type Endpoint struct {
 	Metrics *MetricsAnswer
 	// RequestHeaders and ResponseHeaders are united with the blueprint's and win.
 	RequestHeaders, ResponseHeaders Headers
+
+	written string // the path as in the file, where a secret may be its source
 }
 
 // ProxyRoute sends an endpoint's requests to a pool.
@@ -204,6 +206,8 @@ type ProxyRoute struct {
 	Retries      *int
 	PreserveHost *bool
 	RetryUnsafe  *bool
+
+	written string // Pool as in the file
 }
 
 // Rewrite changes the path on its way to the target; the query is kept. Either

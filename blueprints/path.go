@@ -28,8 +28,7 @@ const (
 	maxSegments = 64   // each parameter is a group in a regular expression
 )
 
-// parsePath reads a path. fault says what is wrong with it, or is empty; it
-// never repeats the path, which may hold a secret from the environment.
+// parsePath reads a path. fault says what is wrong with it, or is empty.
 func parsePath(raw string) (path Path, fault string) {
 	path.Raw = raw
 	switch {
@@ -58,6 +57,19 @@ func parsePath(raw string) (path Path, fault string) {
 		path.Segments = append(path.Segments, seg)
 	}
 	return path, ""
+}
+
+// path is parsePath with a problem for a fault, which keeps to itself what came
+// from the environment.
+func (d *decoder) path(s str) (Path, bool) {
+	p, fault := parsePath(s.v)
+	if fault != "" && s.v != s.src {
+		fault = "is no valid path once it is filled in"
+	}
+	if fault != "" {
+		d.fail(s.at, fault, ", got ", s.quote())
+	}
+	return p, fault == ""
 }
 
 func (p Path) has(param string) bool {

@@ -70,6 +70,9 @@ func (d *decoder) prefix(s str) string {
 		return ""
 	}
 	p, fault := parsePath(strings.TrimRight(s.v, "/"))
+	if fault != "" && s.v != s.src {
+		fault = "is no valid path once it is filled in"
+	}
 	if fault == "" && strings.ContainsAny(s.v, "{}*") || strings.Contains(s.v, "/:") {
 		fault = "must not have parameters"
 	}
@@ -128,9 +131,8 @@ func groups(s string) (replacement string, highest int) {
 }
 
 func (d *decoder) template(w *Rewrite, s str, path *Path) {
-	t, fault := parsePath(s.v)
-	if fault != "" {
-		d.fail(s.at, fault, ", got ", s.quote())
+	t, ok := d.path(s)
+	if !ok {
 		return
 	}
 	w.Template = &t
@@ -143,7 +145,7 @@ func (d *decoder) template(w *Rewrite, s str, path *Path) {
 	for _, seg := range t.Segments {
 		switch {
 		case seg.Param != "" && !path.has(seg.Param):
-			d.unknownParam(s.at, seg.Param, *path)
+			d.unknownParam(s.at, seg.Param, s.src, *path)
 		case seg.Rest && !path.rest():
 			d.fail(s.at, "ends in *, but the endpoint's path does not")
 		}

@@ -28,7 +28,7 @@ func (d *decoder) route(e *Endpoint, s *endpointSpec, r *routeSpec) *Pool {
 	}
 	d.override(e.Proxy, r)
 	if upstream.given() {
-		e.Proxy.Pool, e.Proxy.Position = upstream.v, d.position(upstream.at)
+		e.Proxy.Pool, e.Proxy.written, e.Proxy.Position = upstream.v, upstream.src, d.position(upstream.at)
 	}
 	return nil
 }

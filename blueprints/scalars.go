@@ -102,12 +102,12 @@ func (s *integer) decode(d *decoder, n *yaml.Node, p *step, f *field) {
 	}
 	v, ok := parseInt(text)
 	if !ok || !plain(n, "!!int", "!!float") {
-		d.fail(place(n, p), "must be a whole number, got ", quote(n.Value), unquoted(n, ok))
+		d.fail(place(n, p), "must be a whole number, got ", written(n), unquoted(n, ok))
 		return
 	}
 	*s = integer{at: place(n, p), v: v, src: n.Value}
 	if m := f.outside(float64(v), ""); m != "" {
-		d.fail(s.at, m, ", got ", quote(n.Value))
+		d.fail(s.at, m, ", got ", written(n))
 	}
 }
 
@@ -118,12 +118,12 @@ func (s *number) decode(d *decoder, n *yaml.Node, p *step, f *field) {
 	}
 	v, ok := parseFloat(text)
 	if !ok || !plain(n, "!!int", "!!float") {
-		d.fail(place(n, p), "must be a number, got ", quote(n.Value), unquoted(n, ok))
+		d.fail(place(n, p), "must be a number, got ", written(n), unquoted(n, ok))
 		return
 	}
 	*s = number{at: place(n, p), v: v, src: n.Value}
 	if m := f.outside(v, ""); m != "" {
-		d.fail(s.at, m, ", got ", quote(n.Value))
+		d.fail(s.at, m, ", got ", written(n))
 	}
 }
 
@@ -134,7 +134,7 @@ func (s *boolean) decode(d *decoder, n *yaml.Node, p *step, f *field) {
 	}
 	v, ok := parseBool(text)
 	if !ok || !plain(n, "!!bool") {
-		d.fail(place(n, p), "must be true or false, got ", quote(n.Value), unquoted(n, ok))
+		d.fail(place(n, p), "must be true or false, got ", written(n), unquoted(n, ok))
 		return
 	}
 	*s = boolean{at: place(n, p), v: v}

@@ -27,7 +27,7 @@ type document struct {
 	_ ignored `yaml:"cache" doc:"has no effect: this version caches no answers"`
 	_ ignored `yaml:"global_headers" doc:"has no effect: use plugins.proxy.config.transform_request.headers or transform_response.headers"`
 	_ ignored `yaml:"plugin_discovery,external_plugins" doc:"has no effect: all plugins are part of the program"`
-	_ ignored `yaml:"build,targets,export,security_profiles" doc:"has no effect: a blueprint is not compiled; use backworks render for a static Envoy configuration"`
+	_ ignored `yaml:"build,export,security_profiles" doc:"has no effect: a blueprint is not compiled; use backworks render for a static Envoy configuration"`
 	_ ignored `yaml:"security,middleware,middlewares" severity:"error" doc:"is not supported in this version, and without it requests would pass unchecked: take it out if that is meant"`
 	_ ignored `yaml:"envoy" severity:"error" doc:"is not supported in this version: raw Envoy configuration cannot be added yet"`
 }

@@ -53,7 +53,10 @@ func (d *decoder) target(s *targetSpec) (*Target, *url.URL) {
 	}
 	u, fault := parseTarget(s.URL.v)
 	if fault != "" {
-		d.fail(s.URL.at, fault, ", got ", s.URL.quote())
+		if !strings.Contains(s.URL.src, "@") { // a password is not printed
+			fault += ", got " + s.URL.quote()
+		}
+		d.fail(s.URL.at, fault)
 		return nil, nil
 	}
 	port := uint64(80)

@@ -1,0 +1,123 @@
+package blueprints
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestFolder(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, Options{}, map[string]string{
+		"a.yaml":        "include: [part.yaml, below/*.yaml]\n" + staticA,
+		"part.yaml":     users,
+		"below/b.yaml":  orders,
+		"c.yml":         "nodes: {ids: c}\n" + staticB,
+		".hidden.yaml":  "x",
+		"notes.txt":     "x",
+		"folder.yaml/x": "x",
+	})
+	res := r.load()
+	var names []string
+	for _, b := range res.Set.Blueprints {
+		names = append(names, strings.TrimPrefix(b.File, r.dir+"/"))
+	}
+	if !slices.Equal(names, []string{"a.yaml", "c.yml"}) {
+		t.Fatalf("blueprints %v", names)
+	}
+	for _, want := range []string{"", "/a.yaml", "/part.yaml", "/below", "/below/b.yaml", "/c.yml"} {
+		if !slices.Contains(res.Watch, r.dir+want) {
+			t.Errorf("%q is not watched: %v", want, res.Watch)
+		}
+	}
+	t.Log("a bad blueprint does not stop another")
+	r.write("a.yaml", "x: 1\n")
+	r.write("c.yml", "nodes: {ids: c}\n"+staticA)
+	res = r.load("a.yaml:1:1: x: is not a known key")
+	if len(res.Set.Blueprints) != 2 || !res.Set.Blueprints[0].Degraded || endpointOf(res.Set.Blueprints[1], "/a") == nil {
+		t.Errorf("blueprints %v", res.Set.Blueprints)
+	}
+	t.Log("a deleted main file keeps its last good version")
+	r.remove("a.yaml")
+	if res = r.load("a.yaml: cannot be read"); len(res.Set.Blueprints) != 2 {
+		t.Errorf("blueprints %v", res.Set.Blueprints)
+	}
+}
+
+func TestFolderWithEqualNodes(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, Options{}, map[string]string{"a.yaml": "nodes: {ids: [x, y]}\n" + staticA, "b.yaml": "nodes: {ids: [y, x]}\n" + staticB})
+	if b := r.one(r.load("b.yaml:1:8: nodes: asks for the same nodes as " + r.dir + "/a.yaml:1:8")); endpointOf(b, "/a") == nil {
+		t.Error("not the first by name")
+	}
+	r.write("b.yaml", "nodes: {ids: z}\n"+staticB)
+	if res := r.load(); len(res.Set.Blueprints) != 2 {
+		t.Errorf("blueprints %v", res.Set.Blueprints)
+	}
+	r.write("b.yaml", "nodes: {ids: [x, y]}\n"+staticA)
+	res := r.load("asks for the same nodes")
+	if len(res.Set.Blueprints) != 2 || !res.Set.Blueprints[1].Degraded || endpointOf(res.Set.Blueprints[1], "/b") == nil {
+		t.Errorf("blueprints %v", res.Set.Blueprints)
+	}
+}
+
+func TestEmptyFolder(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, Options{}, nil)
+	r.load("has no blueprint")
+	r.write("a.yaml", staticA)
+	r.one(r.load())
+}
+
+func TestIncludes(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, Options{Path: "main.yaml"}, map[string]string{
+		"main.yaml":       "include: [services/*.yaml, missing.yaml, none/*.yaml, ../x.yaml, services, '[']\n" + staticA,
+		"services/a.yaml": "include: [../main.yaml, b.yaml]\nserver: {port: 1}\n",
+		"services/b.yaml": staticB,
+	})
+	r.load("missing.yaml\" does not exist", "in the folder of its main file", `"services" is not a file`, "is no glob",
+		"services/a.yaml:1:11: include[0]: includes itself", "server: belongs in the main file")
+	r.write("main.yaml", "include: [services/*.yaml, services/a.yaml, 'none/*.yaml']\n"+staticA)
+	r.write("services/a.yaml", "include: b.yaml\n")
+	res := r.load()
+	if b := r.one(res); len(b.Files) != 3 || len(b.Endpoints) != 2 {
+		t.Errorf("files %v", b.Files)
+	}
+	if w := res.Problems.Warnings(); len(w) != 1 || !strings.Contains(w[0].Message, "no file matches") {
+		t.Errorf("warnings %v", w)
+	}
+}
+
+func TestEnvironmentAndSecrets(t *testing.T) {
+	t.Parallel()
+	env := map[string]string{"TOKEN": "hush", "PORT": "9000"}
+	r := newRig(t, Options{Path: "main.yaml", LookupEnv: func(n string) (string, bool) { v, ok := env[n]; return v, ok }}, map[string]string{
+		"secret":    "s3cret\n",
+		"main.yaml": "server: {port: \"${PORT}\"}\nplugins: {proxy: {config: {targets: [\"http://a:${PORT}\"], headers: {X-A: 'file:secret', X-B: '${TOKEN}', X-C: '$${TOKEN}'}}}}\n",
+	})
+	res := r.load()
+	b := r.one(res)
+	if b.Server.Port != 9000 || b.Pools[0].Targets[0].Port != 9000 {
+		t.Errorf("port %d, target %v", b.Server.Port, b.Pools[0].Targets[0])
+	}
+	for i, want := range []string{"s3cret", "hush", "${TOKEN}"} {
+		if got := b.RequestHeaders.Set[i].Value.String(); got != want {
+			t.Errorf("header %d is %q, want %q", i, got, want)
+		}
+	}
+	if !slices.Contains(res.Watch, r.path("secret")) {
+		t.Error("the secret is not watched")
+	}
+	r.write("secret", "other")
+	if c := r.one(r.load()); c.Version == b.Version || c.RequestHeaders.Set[0].Value.String() != "other" {
+		t.Error("a changed secret changes nothing")
+	}
+	env["TOKEN"] = "{{nwo}} hush"
+	env["PORT"] = "hush"
+	for _, p := range r.loader.Load().Problems {
+		if strings.Contains(p.String(), "hush") || strings.Contains(p.String(), "nwo") {
+			t.Errorf("a value is printed: %v", p)
+		}
+	}
+}

@@ -1,0 +1,105 @@
+package blueprints
+
+import (
+	"bytes"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"golang.org/x/tools/txtar"
+	"gopkg.in/yaml.v3"
+)
+
+// Whatever a file holds, the loader neither panics nor says anything twice, and
+// what loads without an error loads the same again.
+func FuzzLoad(f *testing.F) {
+	f.Add(Default)
+	for _, pattern := range []string{"testdata/*.txtar", "testdata/*.yaml"} {
+		files, err := filepath.Glob(pattern)
+		if err != nil {
+			f.Fatal(err)
+		}
+		for _, file := range files {
+			a, err := txtar.ParseFile(file)
+			if err != nil {
+				f.Fatal(err)
+			}
+			for _, x := range a.Files {
+				f.Add(x.Data)
+			}
+			for _, c := range bytes.Split(a.Comment, []byte("\n--- ")) {
+				_, text, _ := bytes.Cut(c, []byte("\n"))
+				f.Add(text)
+			}
+		}
+	}
+	f.Fuzz(func(t *testing.T, content []byte) {
+		p := fuzzPart(content)
+		for _, x := range p.problems {
+			if strings.ContainsAny(x.Message, "\n\r") || strings.Contains(x.String(), "blueprints.") {
+				t.Errorf("problem %q", x)
+			}
+		}
+		if q := fuzzPart(content); fmt.Sprint(p.problems) != fmt.Sprint(q.problems) {
+			t.Errorf("problems %v, then %v", p.problems, q.problems)
+		}
+	})
+}
+
+func fuzzPart(content []byte) *part {
+	d := &decoder{file: "main.yaml", env: lookup("N=1\n"), readFile: func(string) ([]byte, error) { return []byte("secret"), nil }}
+	return newPart(d, "/main.yaml", content, true)
+}
+
+// many is a blueprint of n pools with three targets each.
+func many(n int) []byte {
+	var b bytes.Buffer
+	b.WriteString("plugins:\n  proxy:\n    config:\n      upstreams:\n")
+	for i := range n {
+		fmt.Fprintf(&b, "        pool-%d:\n          targets:\n", i)
+		for j := range 3 {
+			fmt.Fprintf(&b, "            - {name: t%d, url: \"http://10.0.%d.%d:80%d\", weight: %d.0, timeout: 30}\n", j, i/250, i%250, j, j+1)
+		}
+		b.WriteString("          circuit_breaker: {failure_threshold: 5}\n")
+	}
+	b.WriteString("endpoints:\n")
+	for i := range n {
+		fmt.Fprintf(&b, "  - {path: /p%d, upstream: pool-%d}\n", i, i)
+	}
+	return b.Bytes()
+}
+
+func BenchmarkLoad(b *testing.B) {
+	content := many(1000)
+	b.Run("yaml.v3 into a node", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			var n yaml.Node
+			if err := yaml.Unmarshal(content, &n); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("blueprint", func(b *testing.B) {
+		b.ReportAllocs()
+		file := filepath.Join(b.TempDir(), "main.yaml")
+		write(b, file, string(content))
+		for b.Loop() {
+			if r := NewLoader(Options{Path: file}).Load(); r.Problems.Err() != nil {
+				b.Fatal(r.Problems)
+			}
+		}
+	})
+	b.Run("unchanged", func(b *testing.B) {
+		b.ReportAllocs()
+		file := filepath.Join(b.TempDir(), "main.yaml")
+		write(b, file, string(content))
+		l := NewLoader(Options{Path: file})
+		for b.Loop() {
+			if r := l.Load(); r.Problems.Err() != nil {
+				b.Fatal(r.Problems)
+			}
+		}
+	})
+}
