@@ -80,7 +80,7 @@ func (a *attempt) checkRoutes() {
 			shape := e.Path.shape()
 			for _, x := range byShape[shape] {
 				if m, overlap := x.e.overlaps(e); overlap {
-					a.report(Problem{Position: e.Position, Message: "the endpoint " + m + quote(e.written) + " matches the same requests as " + quote(x.e.written) + " at " + x.e.Position.String()},
+					a.report(Problem{Position: e.Position, Path: e.step.String(), Message: "the endpoint " + m + quote(e.written) + " matches the same requests as " + quote(x.e.written) + " at " + x.e.Position.String()},
 						p.path, x.p.path)
 					break
 				}
@@ -116,7 +116,7 @@ func (a *attempt) checkReferences(pools map[string]bool) {
 				continue
 			}
 			files := append(a.formerly(e.Proxy.Pool), p.path)
-			a.report(Problem{Position: e.Proxy.Position, Path: "upstream", Message: unknownPool(e.Proxy, pools)}, files...)
+			a.report(Problem{Position: e.Proxy.Position, Path: e.Proxy.step.String(), Message: unknownPool(e.Proxy, pools)}, files...)
 		}
 	}
 }

@@ -26,7 +26,7 @@ func (d *decoder) endpoint(s *endpointSpec) (*Endpoint, *Pool) {
 	if !s.Enabled.or(true) {
 		return nil, nil
 	}
-	e.Path, e.Methods, e.written = path, d.methods(s.Method), s.Path.src
+	e.Path, e.Methods, e.written, e.step = path, d.methods(s.Method), s.Path.src, s.at.path
 	route, static, metrics := either(d, s.Config.Proxy, s.Proxy), either(d, s.Config.Static, s.Static), either(d, s.Config.Metrics, s.Metrics)
 	switch d.handler(s, route != nil, static != nil, metrics != nil) {
 	case HandlerProxy:

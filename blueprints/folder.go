@@ -123,11 +123,27 @@ func (l *Loader) oneEach(outcomes []*outcome) {
 		o.problems = append(o.problems, Problem{Position: bp.nodesPosition(), Path: "nodes", Message: message})
 		k := l.keep(o.main)
 		o.blueprint, o.good = nil, k.good
-		if old := k.served; old != nil && first[old.Nodes.key()] == nil {
-			o.giveUp(k)
+		if old := l.lastGood(o.main, k); old != nil && first[old.Nodes.key()] == nil {
+			o.blueprint = old
 			first[old.Nodes.key()] = old
 		}
 	}
+}
+
+// lastGood is the blueprint of the last good contents alone, or nil.
+func (l *Loader) lastGood(main string, k *kept) *Blueprint {
+	if k.good == nil {
+		return nil
+	}
+	v := view{good: k.good, back: map[string]bool{}, gone: map[string]bool{}}
+	for path := range k.good {
+		v.back[path] = true
+	}
+	errs, b := l.attempt(main, v).judge(k, &outcome{checks: map[string]Problems{}}, false)
+	if len(errs) > 0 {
+		return nil
+	}
+	return b
 }
 
 func (b *Blueprint) nodesPosition() Position {

@@ -61,6 +61,17 @@ func TestFolderWithEqualNodes(t *testing.T) {
 	}
 }
 
+func TestEqualNodesAtStart(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, Options{}, map[string]string{"a.yaml": staticA, "b.yaml": "nodes: {ids: b}\n" + staticB})
+	good := r.load().Good
+	r.write("b.yaml", staticB)
+	r.loader = NewLoader(Options{Path: r.dir, LastGood: good})
+	if res := r.load("asks for the same nodes"); len(res.Set.Blueprints) != 2 || !res.Set.Blueprints[1].Degraded {
+		t.Errorf("blueprints %v", res.Set.Blueprints)
+	}
+}
+
 func TestEmptyFolder(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, Options{}, nil)

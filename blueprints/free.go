@@ -1,7 +1,7 @@
 package blueprints
 
 import (
-	"strconv"
+	"math"
 
 	"gopkg.in/yaml.v3"
 )
@@ -57,11 +57,13 @@ func (x *free) scalar(d *decoder, n *yaml.Node, p *step) any {
 		}
 	case "!!int", "!!float":
 		v, ok := parseFloat(s.v)
-		if ok {
-			return v
+		switch {
+		case !ok:
+			d.fail(s.at, "must be a number that JSON has, got ", n.Value)
+		case math.Abs(v) >= 1<<53 && v == math.Trunc(v):
+			d.fail(s.at, "is a number that many JSON readers cannot hold exactly: write it in quotes")
 		}
-		d.fail(place(n, p), "must be a number that JSON has, got ", strconv.Quote(n.Value))
-		return nil
+		return v
 	}
 	t := d.placeholders(s.at, s.v, s.src)
 	if len(t) > 1 || len(t) == 1 && t[0].Var != "" {

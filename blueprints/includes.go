@@ -112,7 +112,7 @@ func (a *attempt) include(p *part, s str) {
 			continue
 		}
 		none = false
-		if !a.open[m] && a.content[m] == nil && !a.view.gone[m] {
+		if !a.open[m] && !a.has(m) && !a.view.gone[m] {
 			a.limited(p, s, m)
 		}
 	}
@@ -125,7 +125,7 @@ func (a *attempt) includeFile(p *part, s str, path string) {
 	switch src := a.source(path); {
 	case a.open[path]:
 		a.at(p, s, Error, "includes itself, by "+s.quote(), path)
-	case a.content[path] != nil || a.view.gone[path]:
+	case a.has(path) || a.view.gone[path]:
 	case !src.exists():
 		a.at(p, s, Error, "the file "+s.quote()+" does not exist", path)
 	case errors.Is(src.err, errNoFile):
@@ -133,6 +133,11 @@ func (a *attempt) includeFile(p *part, s str, path string) {
 	default:
 		a.limited(p, s, path)
 	}
+}
+
+func (a *attempt) has(path string) bool {
+	_, is := a.content[path]
+	return is
 }
 
 func (a *attempt) limited(p *part, s str, path string) {

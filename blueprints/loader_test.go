@@ -143,7 +143,7 @@ func TestProblemAcrossFilesTakesChangedOnesBack(t *testing.T) {
 	t.Log("1. a pool that the unchanged main file uses is renamed, another file is edited as well")
 	r.write("services/users.yaml", strings.ReplaceAll(users, "users:", "people:"))
 	r.write("services/orders.yaml", strings.ReplaceAll(orders, "/orders", "/o"))
-	b := r.one(r.load(`main.yaml:2:34: upstream: there is no pool "users"`, `services/users.yaml:2:38: upstream: there is no pool "users"`))
+	b := r.one(r.load(`main.yaml:2:34: endpoints[0].upstream: there is no pool "users"`, `services/users.yaml:2:38: endpoints[0].upstream: there is no pool "users"`))
 	if poolOf(b, "users") == nil || poolOf(b, "people") != nil || endpointOf(b, "/o") == nil || !b.Degraded {
 		t.Errorf("pools %v, endpoints %v", b.Pools, b.Endpoints)
 	}
@@ -155,7 +155,7 @@ func TestProblemAcrossFilesTakesChangedOnesBack(t *testing.T) {
 	}
 	t.Log("3. a file that is used is deleted")
 	r.remove("services/users.yaml")
-	if b := r.one(r.load(`main.yaml:2:34: upstream: there is no pool "people"`)); !b.Degraded || poolOf(b, "people") == nil {
+	if b := r.one(r.load(`main.yaml:2:34: endpoints[0].upstream: there is no pool "people"`)); !b.Degraded || poolOf(b, "people") == nil {
 		t.Error("the deleted file is not kept")
 	}
 	t.Log("4. a new file takes a name that is taken")

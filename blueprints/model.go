@@ -194,6 +194,7 @@ type Endpoint struct {
 	RequestHeaders, ResponseHeaders Headers
 
 	written string // the path as in the file, where a secret may be its source
+	step    *step
 }
 
 // ProxyRoute sends an endpoint's requests to a pool.
@@ -208,6 +209,7 @@ type ProxyRoute struct {
 	RetryUnsafe  *bool
 
 	written string // Pool as in the file
+	step    *step
 }
 
 // Rewrite changes the path on its way to the target; the query is kept. Either

@@ -62,6 +62,10 @@ func (d *decoder) readable(content []byte) bool {
 		d.fail(at{}, "the file is over 8 MiB")
 		return false
 	}
+	if n := pieces(content); n > maxNodes {
+		d.fail(at{}, "the file has more than ", strconv.Itoa(maxNodes), " lines and elements")
+		return false
+	}
 	line, column := 1, 1
 	for i := 0; i < len(content); {
 		c, size := rune(content[i]), 1
@@ -82,6 +86,15 @@ func (d *decoder) readable(content []byte) bool {
 		column++
 	}
 	return true
+}
+
+// pieces bounds from above, cheaply, what yaml.v3 will make of the content: it
+// needs some 200 bytes and a microsecond for each.
+func pieces(content []byte) (n int) {
+	for _, c := range []string{"\n", ",", "?", "[", "{"} {
+		n += bytes.Count(content, []byte(c))
+	}
+	return n
 }
 
 // decodeNode reads one document. yaml.v3 panics on some broken input.

@@ -102,8 +102,8 @@ func (d *decoder) weights(p *Pool, s *poolSpec) {
 	if unequal.given() && (p.Algorithm == Random || p.Algorithm == IPHash) {
 		d.warn(s.LoadBalancing.at, string(p.Algorithm), " does not follow the targets' weights: use weighted_round_robin or least_connections, or leave the weights out")
 	}
-	if p.ResolveByEnvoy && unequal.given() {
-		d.warn(s.Resolve.at, "with envoy, weights cannot be changed while the proxy runs: a change of a weight makes the cluster anew, and it forgets which targets fail")
+	if p.ResolveByEnvoy {
+		d.warn(s.Resolve.at, "with envoy, the targets' weights are part of the cluster: changing one makes the cluster anew, and it forgets which targets fail")
 	}
 }
 

@@ -5,7 +5,7 @@ import "strings"
 // route fills in an endpoint that a pool answers; the result is the endpoint's
 // own pool, or nil.
 func (d *decoder) route(e *Endpoint, s *endpointSpec, r *routeSpec) *Pool {
-	e.Proxy = &ProxyRoute{Position: d.position(r.at), Pool: "default"}
+	e.Proxy = &ProxyRoute{Position: d.position(r.at), Pool: "default", step: r.at.path}
 	e.RequestHeaders, e.ResponseHeaders = d.transforms(&r.transformsSpec, &e.Path)
 	e.Proxy.Rewrite = d.rewrite(append(rewritesOf(&r.transformsSpec), rewriteSpec{template: r.Path}, r.PathRewrite,
 		rewriteSpec{StripPrefix: r.StripPrefix, AddPrefix: r.AddPrefix}), &e.Path)
@@ -28,7 +28,8 @@ func (d *decoder) route(e *Endpoint, s *endpointSpec, r *routeSpec) *Pool {
 	}
 	d.override(e.Proxy, r)
 	if upstream.given() {
-		e.Proxy.Pool, e.Proxy.written, e.Proxy.Position = upstream.v, upstream.src, d.position(upstream.at)
+		e.Proxy.Pool, e.Proxy.written = upstream.v, upstream.src
+		e.Proxy.Position, e.Proxy.step = d.position(upstream.at), upstream.path
 	}
 	return nil
 }
