@@ -74,9 +74,13 @@ func (a *attempt) checkRoutes() {
 		e *Endpoint
 		p *part
 	}
-	byShape := map[string][]route{}
+	byShape, byName := map[string][]route{}, map[string]route{}
 	for _, p := range a.parts {
 		for _, e := range p.endpoints {
+			if x, twice := byName[e.Name]; twice && e.Name != "" {
+				a.report(Problem{Position: e.Position, Path: e.step.String(), Message: "the endpoint has the name of the one at " + x.e.Position.String()}, p.path, x.p.path)
+			}
+			byName[e.Name] = route{e, p}
 			shape := e.Path.shape()
 			for _, x := range byShape[shape] {
 				if m, overlap := x.e.overlaps(e); overlap {
@@ -219,7 +223,7 @@ func (a *attempt) version() string {
 		if err != nil {
 			rel = p.path
 		}
-		write("file", filepath.ToSlash(rel), string(a.content[p.path]))
+		write("file", filepath.ToSlash(rel), string(p.hash[:]))
 		p.deps.feed(write)
 	}
 	return hex.EncodeToString(h.Sum(nil))[:16]

@@ -3,6 +3,7 @@ package blueprints
 import (
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -91,7 +92,7 @@ func (d *decoder) methods(l list[methodName]) []string {
 func (d *decoder) handler(s *endpointSpec, route, static, metrics bool) Handler {
 	route = route || s.Upstream.given()
 	if s.Handler.given() {
-		return d.namedHandler(s, map[Handler]bool{HandlerProxy: route, HandlerStatic: static, HandlerMetrics: metrics})
+		return d.namedHandler(s, []bool{route, static, metrics})
 	}
 	switch {
 	case route && static, route && metrics, static && metrics:
@@ -108,12 +109,12 @@ func (d *decoder) handler(s *endpointSpec, route, static, metrics bool) Handler 
 	return ""
 }
 
-func (d *decoder) namedHandler(s *endpointSpec, configured map[Handler]bool) Handler {
+func (d *decoder) namedHandler(s *endpointSpec, configured []bool) Handler {
 	h := Handler(s.Handler.v)
 	switch h {
 	case HandlerProxy, HandlerStatic, HandlerMetrics:
-		for other, is := range configured {
-			if is && other != h {
+		for i, other := range []Handler{HandlerProxy, HandlerStatic, HandlerMetrics} {
+			if configured[i] && other != h {
 				d.fail(s.Handler.at, "is ", string(h), ", but the endpoint is configured for ", string(other), " too: take one of them out")
 				break
 			}
@@ -141,6 +142,9 @@ func (d *decoder) static(s *staticSpec, path *Path) *Static {
 	}
 	if !s.Body.given() {
 		return out
+	}
+	if out.Status == 204 || out.Status == 205 || out.Status == 304 { // RFC 9110, 15.3.5, 15.3.6 and 15.4.5
+		d.fail(s.Body.at, "an answer with status ", strconv.Itoa(out.Status), " has no body: take it out, or choose another status")
 	}
 	for _, x := range s.Body.parts {
 		d.params(x.text, x.at, x.src, path)

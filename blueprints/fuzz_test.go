@@ -35,21 +35,27 @@ func FuzzLoad(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, content []byte) {
-		p := fuzzPart(content)
-		for _, x := range p.problems {
+		o := settled(content)
+		for _, x := range o.problems {
 			if strings.ContainsAny(x.Message, "\n\r") || strings.Contains(x.String(), "blueprints.") {
 				t.Errorf("problem %q", x)
 			}
 		}
-		if q := fuzzPart(content); fmt.Sprint(p.problems) != fmt.Sprint(q.problems) {
-			t.Errorf("problems %v, then %v", p.problems, q.problems)
+		if (o.blueprint == nil) != (o.problems.Err() != nil) {
+			t.Errorf("blueprint %v with problems %v", o.blueprint, o.problems)
+		}
+		if again := settled(content); fmt.Sprint(o.problems) != fmt.Sprint(again.problems) {
+			t.Errorf("problems %v, then %v", o.problems, again.problems)
 		}
 	})
 }
 
-func fuzzPart(content []byte) *part {
-	d := &decoder{file: "main.yaml", env: lookup("N=1\n"), readFile: func(string) ([]byte, error) { return []byte("secret"), nil }}
-	return newPart(d, "/main.yaml", content, true)
+// settled is what becomes of a main file with that content.
+func settled(content []byte) *outcome {
+	const main = "/nowhere/main.yaml"
+	l := NewLoader(Options{Path: main, LookupEnv: lookup("N=1\n")})
+	l.run = &run{files: map[string]source{main: newSource(content)}, parts: map[partKey]*part{}, watch: map[string]bool{}}
+	return l.settle(main)
 }
 
 // many is a blueprint of n pools with three targets each.

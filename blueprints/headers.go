@@ -64,6 +64,10 @@ func (d *decoder) header(e entry[headerValue], path *Path) Header {
 	if !e.v.given() {
 		return h
 	}
+	if len(e.v.v) > maxHeader {
+		d.fail(e.v.at, "a header's value must be at most 8 KiB")
+		return h
+	}
 	for i := range len(e.v.v) {
 		// RFC 9110, 5.5: a field value has no CR, LF, NUL or other control characters.
 		if c := e.v.v[i]; c < ' ' && c != '\t' || c == 0x7f {
@@ -81,6 +85,10 @@ func (d *decoder) header(e entry[headerValue], path *Path) Header {
 	d.params(h.Value, e.v.at, e.v.src, path)
 	return h
 }
+
+// maxHeader keeps a header far below Envoy's limit of 16 KiB for a value in its
+// configuration, since what placeholders become is added.
+const maxHeader = 8 << 10
 
 // params checks that {{path.NAME}} is a parameter of the endpoint's path.
 func (d *decoder) params(t Text, a at, src string, path *Path) {

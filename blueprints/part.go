@@ -1,6 +1,7 @@
 package blueprints
 
 import (
+	"crypto/sha256"
 	"net/netip"
 	"path/filepath"
 	"time"
@@ -14,6 +15,7 @@ import (
 type part struct {
 	path     string
 	shown    string
+	hash     [sha256.Size]byte // of the content
 	position Position
 	deps     dependencies
 	problems Problems
@@ -33,10 +35,10 @@ type part struct {
 }
 
 // newPart decodes one file. main says that it is included by no other.
-func newPart(d *decoder, path string, content []byte, main bool) *part {
-	p := &part{path: path, shown: d.file, position: Position{File: d.file, Line: 1, Column: 1}, declared: map[string]bool{}}
+func newPart(d *decoder, path string, s source, main bool) *part {
+	p := &part{path: path, shown: d.file, hash: s.hash, position: Position{File: d.file, Line: 1, Column: 1}, declared: map[string]bool{}}
 	d.dir = filepath.Dir(path)
-	if top := d.parse(content); top != nil {
+	if top := d.parse(s.content); top != nil {
 		p.fill(d, top, main)
 	} else {
 		p.broken = true

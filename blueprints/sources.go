@@ -78,7 +78,7 @@ func (l *Loader) part(path string, s source, main bool) *part {
 	p := l.parts[key]
 	if p == nil || !l.holds(p.deps) {
 		d := &decoder{file: l.shown(path), env: l.options.LookupEnv, readFile: l.readSecret}
-		p = newPart(d, path, s.content, main)
+		p = newPart(d, path, s, main)
 	}
 	for path := range p.deps.secrets {
 		l.watchFile(path)
