@@ -183,7 +183,7 @@ func (d *decoder) unknownKey(k *yaml.Node, p *step, t *structType) {
 // only where the mapping does not have the key itself.
 func (d *decoder) pairs(n *yaml.Node, p *step, f func(k, v *yaml.Node)) {
 	var known map[string]*yaml.Node
-	if len(n.Content) > 2 {
+	if len(n.Content) > fewPairs {
 		known = make(map[string]*yaml.Node, len(n.Content)/2)
 	}
 	var merges []*yaml.Node
@@ -197,24 +197,41 @@ func (d *decoder) pairs(n *yaml.Node, p *step, f func(k, v *yaml.Node)) {
 			merges = append(merges, v)
 			continue
 		}
-		if before := known[k.Value]; before != nil {
+		before := known[k.Value]
+		if known == nil {
+			before = key(n.Content[:i], k.Value)
+		} else if before == nil {
+			known[k.Value] = k
+		}
+		if before != nil {
 			d.fail(place(k, p.under(k.Value)), "stands here a second time, the first is at line ", strconv.Itoa(before.Line))
 			continue
-		}
-		if known != nil {
-			known[k.Value] = k
 		}
 		f(k, v)
 	}
 	if len(merges) > 0 {
-		d.merged(merges, p, known, f)
+		own := make(map[string]*yaml.Node, len(n.Content)/2)
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			own[resolve(n.Content[i]).Value] = n.Content[i]
+		}
+		d.merged(merges, p, own, f)
 	}
 }
 
-func (d *decoder) merged(merges []*yaml.Node, p *step, known map[string]*yaml.Node, f func(k, v *yaml.Node)) {
-	if known == nil {
-		known = map[string]*yaml.Node{}
+// fewPairs is up to how many nodes looking through them beats a map.
+const fewPairs = 32
+
+// key is the node of a key among the pairs, or nil.
+func key(pairs []*yaml.Node, name string) *yaml.Node {
+	for i := 0; i+1 < len(pairs); i += 2 {
+		if k := resolve(pairs[i]); k.Value == name && k.Kind == yaml.ScalarNode && k.Tag != "!!merge" {
+			return k
+		}
 	}
+	return nil
+}
+
+func (d *decoder) merged(merges []*yaml.Node, p *step, known map[string]*yaml.Node, f func(k, v *yaml.Node)) {
 	for _, m := range merges {
 		m = resolve(m)
 		switch m.Kind {

@@ -31,9 +31,6 @@ func (d *decoder) endpoint(s *endpointSpec) (*Endpoint, *Pool) {
 	route, static, metrics := either(d, s.Config.Proxy, s.Proxy), either(d, s.Config.Static, s.Static), either(d, s.Config.Metrics, s.Metrics)
 	switch d.handler(s, route != nil, static != nil, metrics != nil) {
 	case HandlerProxy:
-		if route == nil {
-			route = &routeSpec{at: s.at}
-		}
 		e.Handler = HandlerProxy
 		return e, d.route(e, s, route)
 	case HandlerStatic:

@@ -100,6 +100,25 @@ func TestIncludes(t *testing.T) {
 	}
 }
 
+func TestGlobFoldersAreWatched(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, Options{Path: "main.yaml"}, map[string]string{"main.yaml": "include: services/*/b*.yaml\n" + staticA, "services/one/b.yaml": staticB, "services/two/x": ""})
+	watch := r.load().Watch
+	for _, want := range []string{"", "/main.yaml", "/services", "/services/one", "/services/two", "/services/one/b.yaml"} {
+		if !slices.Contains(watch, r.dir+want) {
+			t.Errorf("%q is not watched: %v", want, watch)
+		}
+	}
+	r.write("services/two/blue.yaml", users)
+	if b := r.one(r.load()); len(b.Files) != 3 {
+		t.Errorf("files %v", b.Files)
+	}
+	r.remove("services/one/b.yaml")
+	if b := r.one(r.load()); len(b.Files) != 2 || b.Degraded {
+		t.Errorf("files %v", b.Files)
+	}
+}
+
 func TestEnvironmentAndSecrets(t *testing.T) {
 	t.Parallel()
 	env := map[string]string{"TOKEN": "hush", "PORT": "9000"}

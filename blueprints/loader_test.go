@@ -181,6 +181,30 @@ func TestDeletedMainFile(t *testing.T) {
 	}
 }
 
+func TestOthersMoveOnUnderBrokenMain(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, Options{Path: "main.yaml"}, map[string]string{"main.yaml": withAll, "services/users.yaml": users})
+	r.load()
+	r.write("main.yaml", "include: [")
+	r.write("services/users.yaml", strings.ReplaceAll(users, "u:1", "u:2"))
+	if b := r.one(r.load("main.yaml:1:1: is not YAML")); poolOf(b, "users").Targets[0].Port != 2 || !b.Degraded {
+		t.Error("the included file did not move on")
+	}
+	t.Log("a new file without a last good content is left out")
+	r.write("main.yaml", withAll)
+	r.write("services/new.yaml", "endpoints: 5")
+	if b := r.one(r.load("services/new.yaml:1:12: endpoints: must be a list")); len(b.Files) != 2 || !b.Degraded {
+		t.Errorf("files %v", b.Files)
+	}
+	t.Log("a half-written file is empty for a moment")
+	r.write("services/new.yaml", "")
+	r.load("services/new.yaml:1:1: the file is empty")
+	r.write("services/new.yaml", orders)
+	if b := r.one(r.load()); len(b.Files) != 3 || b.Degraded {
+		t.Errorf("files %v", b.Files)
+	}
+}
+
 func TestLastGoodFromDisk(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, Options{Path: "main.yaml"}, map[string]string{"main.yaml": withAll, "services/users.yaml": users})

@@ -109,7 +109,7 @@ func (d *decoder) settings(doc *document) Blueprint {
 		Metrics:   Metrics{Enabled: proxy.Config.Metrics.Enabled.or(true), Detailed: proxy.Config.Metrics.Detailed.or(false)},
 	}
 	b.RequestHeaders, b.ResponseHeaders = d.transforms(&proxy.Config.transformsSpec, nil)
-	b.PathRewrite = d.rewrite(append(rewritesOf(&proxy.Config.transformsSpec), proxy.Config.PathRewrite), nil)
+	b.PathRewrite = d.rewrite(rewritesOf(&proxy.Config.transformsSpec, &proxy.Config.PathRewrite), nil)
 	return b
 }
 

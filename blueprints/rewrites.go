@@ -6,13 +6,15 @@ import (
 	"strings"
 )
 
-// rewritesOf are the rewrites among the header changes.
-func rewritesOf(s *transformsSpec) []rewriteSpec {
-	var out []rewriteSpec
+// rewritesOf are the rewrites among the header changes, and more.
+func rewritesOf(s *transformsSpec, more ...*rewriteSpec) []*rewriteSpec {
+	var out []*rewriteSpec
 	for _, r := range []*requestSpec{&s.TransformRequest, &s.Transformations.Request} {
-		out = append(out, r.PathRewrite, rewriteSpec{StripPrefix: r.StripPrefix, AddPrefix: r.AddPrefix})
+		if r.given() {
+			out = append(out, &r.PathRewrite, &rewriteSpec{StripPrefix: r.StripPrefix, AddPrefix: r.AddPrefix})
+		}
 	}
-	return out
+	return append(out, more...)
 }
 
 // noRewrite refuses rewrites in an upstream: a path is rewritten where it is
@@ -27,7 +29,7 @@ func (d *decoder) noRewrite(s *transformsSpec) {
 
 // rewrite unites what the keys of one place say; nil where they say nothing. path
 // is that of the endpoint, or nil.
-func (d *decoder) rewrite(specs []rewriteSpec, path *Path) *Rewrite {
+func (d *decoder) rewrite(specs []*rewriteSpec, path *Path) *Rewrite {
 	w := new(Rewrite)
 	var template, strip, add str
 	var patterns []patternSpec

@@ -2,13 +2,24 @@ package blueprints
 
 import "strings"
 
+// noRoute is that of an endpoint which says nothing of its way to a pool.
+var noRoute routeSpec
+
 // route fills in an endpoint that a pool answers; the result is the endpoint's
 // own pool, or nil.
 func (d *decoder) route(e *Endpoint, s *endpointSpec, r *routeSpec) *Pool {
-	e.Proxy = &ProxyRoute{Position: d.position(r.at), Pool: "default", step: r.at.path}
+	place := s.at
+	if r == nil {
+		r = &noRoute
+	} else {
+		place = r.at
+	}
+	e.Proxy = &ProxyRoute{Position: d.position(place), Pool: "default", step: place.path}
 	e.RequestHeaders, e.ResponseHeaders = d.transforms(&r.transformsSpec, &e.Path)
-	e.Proxy.Rewrite = d.rewrite(append(rewritesOf(&r.transformsSpec), rewriteSpec{template: r.Path}, r.PathRewrite,
-		rewriteSpec{StripPrefix: r.StripPrefix, AddPrefix: r.AddPrefix}), &e.Path)
+	if r.given() {
+		short := rewriteSpec{template: r.Path, StripPrefix: r.StripPrefix, AddPrefix: r.AddPrefix}
+		e.Proxy.Rewrite = d.rewrite(rewritesOf(&r.transformsSpec, &short, &r.PathRewrite), &e.Path)
+	}
 	d.sameMethod(e, r)
 	d.singleTarget(r)
 	upstream := s.Upstream

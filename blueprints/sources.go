@@ -1,6 +1,7 @@
 package blueprints
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"errors"
 	"io"
@@ -58,7 +59,9 @@ func readFile(path string, limit int64) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
-	return io.ReadAll(io.LimitReader(f, limit))
+	content := bytes.NewBuffer(make([]byte, 0, min(info.Size(), limit)+bytes.MinRead))
+	_, err = content.ReadFrom(io.LimitReader(f, limit))
+	return content.Bytes(), err
 }
 
 // partKey is all that a part depends on, its dependencies apart.
