@@ -4,6 +4,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"gopkg.in/yaml.v3"
 )
@@ -28,7 +29,7 @@ func (d *decoder) expand(n *yaml.Node, p *step) (string, bool) {
 		i := strings.Index(s, "${")
 		if i < 0 {
 			b.WriteString(s)
-			return b.String(), ok
+			break
 		}
 		if i > 0 && s[i-1] == '$' {
 			b.WriteString(s[:i-1] + "${")
@@ -59,6 +60,11 @@ func (d *decoder) expand(n *yaml.Node, p *step) (string, bool) {
 		b.WriteString(value)
 		s = rest[end+1:]
 	}
+	if !utf8.ValidString(b.String()) {
+		d.fail(place(n, p), "is not UTF-8 once the environment is filled in")
+		return "", false
+	}
+	return b.String(), ok
 }
 
 func envName(s string) string {
@@ -105,6 +111,8 @@ func (d *decoder) secret(a at, ref string) (string, bool) {
 		d.fail(a, "the secret file cannot be read: ", reason(err))
 	case len(content) > maxSecret:
 		d.fail(a, "the secret file is over 8 KiB")
+	case !utf8.Valid(content):
+		d.fail(a, "the secret file is not UTF-8 text")
 	default:
 		return strings.TrimRight(string(content), "\r\n"), true
 	}

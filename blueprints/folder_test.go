@@ -83,11 +83,11 @@ func TestEmptyFolder(t *testing.T) {
 func TestIncludes(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, Options{Path: "main.yaml"}, map[string]string{
-		"main.yaml":       "include: [services/*.yaml, missing.yaml, none/*.yaml, ../x.yaml, services, '[']\n" + staticA,
+		"main.yaml":       "include: [services/*.yaml, missing.yaml, none/*.yaml, ../x.yaml, services, '[', 'a/**/b.yaml']\n" + staticA,
 		"services/a.yaml": "include: [../main.yaml, b.yaml]\nserver: {port: 1}\n",
 		"services/b.yaml": staticB,
 	})
-	r.load("missing.yaml\" does not exist", "in the folder of its main file", `"services" is not a file`, "is no glob",
+	r.load("missing.yaml\" does not exist", "in the folder of its main file", `"services" is not a file`, "is no glob", "** is not known",
 		"services/a.yaml:1:11: include[0]: includes itself", "server: belongs in the main file")
 	r.write("main.yaml", "include: [services/*.yaml, services/a.yaml, 'none/*.yaml']\n"+staticA)
 	r.write("services/a.yaml", "include: b.yaml\n")
@@ -143,6 +143,9 @@ func TestEnvironmentAndSecrets(t *testing.T) {
 	if c := r.one(r.load()); c.Version == b.Version || c.RequestHeaders.Set[0].Value.String() != "other" {
 		t.Error("a changed secret changes nothing")
 	}
+	env["TOKEN"] = "\xff"
+	r.write("secret", "\xfe")
+	r.load("is not UTF-8 once", "the secret file is not UTF-8")
 	env["TOKEN"] = "{{nwo}} hush"
 	env["PORT"] = "hush"
 	for _, p := range r.loader.Load().Problems {

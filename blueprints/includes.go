@@ -101,6 +101,10 @@ func (a *attempt) include(p *part, s str) {
 		a.includeFile(p, s, path)
 		return
 	}
+	if strings.Contains(s.v, "**") {
+		a.at(p, s, Error, "** is not known: a * stays within one folder, so write a pattern for each level, got "+s.quote())
+		return
+	}
 	matches, err := a.glob(path)
 	if err != nil {
 		a.at(p, s, Error, "is no glob: * and ? and [a-z] are known, got "+s.quote())

@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"unicode"
 )
 
 func (s *targetSpec) label(i int) string {
@@ -68,8 +69,11 @@ func (d *decoder) target(s *targetSpec) (*Target, *url.URL) {
 	}
 	t := &Target{Position: d.position(s.at), URL: s.URL.v, Host: strings.ToLower(u.Hostname()), Port: uint16(port), Weight: s.Weight.or(1)}
 	t.Name = s.Name.or(u.Host)
-	if t.Name == "" {
+	switch {
+	case t.Name == "":
 		d.fail(s.Name.at, "must not be empty")
+	case len(t.Name) > 256 || strings.ContainsFunc(t.Name, unicode.IsControl):
+		d.fail(pick(s.Name.at, s.at), "must be at most 256 bytes, without control characters")
 	}
 	return t, u
 }
