@@ -1,0 +1,165 @@
+package envoy
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"time"
+
+	bootstrapv3 "github.com/envoyproxy/go-control-plane/envoy/config/bootstrap/v3"
+	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/structpb"
+)
+
+const (
+	// AdminCluster is the static cluster that leads to the management server's
+	// admin listener; routes of translate name it.
+	AdminCluster = "backworks_admin"
+	// xdsCluster is the static cluster that leads to the management server's xDS
+	// listener.
+	xdsCluster = "backworks_xds"
+)
+
+// How long Envoy waits before it calls the management server again: a random time
+// below reconnectBase that doubles with each failure, up to a limit. It starts
+// low because most absences are restarts of a second. The limit keeps a fleet
+// from crowding a server that comes back after long; beside a Unix socket there is
+// one Envoy, which may ask more often.
+const (
+	reconnectBase    = 100 * time.Millisecond
+	reconnectMax     = 5 * time.Second
+	reconnectMaxUnix = 2 * time.Second
+)
+
+// Bootstrap is what an Envoy must know to be born.
+type Bootstrap struct {
+	// NodeID and NodeCluster name the Envoy to the management server. Both must
+	// be set when XDS is.
+	NodeID, NodeCluster string
+	// NodeMetadata is matched by the `nodes` of blueprints; may be empty.
+	NodeMetadata map[string]string
+	// XDS is the management server's xDS listener. Without it the bootstrap has no
+	// dynamic resources, as a rendered configuration has none.
+	XDS Address
+	// SotW asks for the state-of-the-world variant of ADS instead of delta.
+	SotW bool
+	// Admin is where Envoy's admin interface listens; none by default. Whoever
+	// reaches it can stop Envoy.
+	Admin Address
+	// AdminListener is the management server's admin listener, for the cluster
+	// AdminCluster; without it there is no such cluster.
+	AdminListener Address
+	// MaxConnections is how many downstream connections Envoy holds at once over
+	// all listeners; 50000 by default.
+	MaxConnections int
+	// MaxHeapBytes bounds Envoy's heap; at 95 % it gives memory back, at 98 % it
+	// accepts no requests. 0: unbounded, since the right number depends on the
+	// machine.
+	MaxHeapBytes uint64
+}
+
+// Message is the bootstrap as Envoy's message. It fails for addresses that cannot
+// be read, and for a missing node id or cluster.
+//
+// There is no layered_runtime: what the edge guide sets by it is a limit per
+// listener name, which the overload manager's limit over all listeners covers.
+func (b Bootstrap) Message() (*bootstrapv3.Bootstrap, error) {
+	m := &bootstrapv3.Bootstrap{
+		Node:            b.node(),
+		OverloadManager: b.overloadManager(),
+		StaticResources: &bootstrapv3.Bootstrap_StaticResources{},
+	}
+	if b.Admin != "" {
+		address, err := b.Admin.message()
+		if err != nil {
+			return nil, err
+		}
+		// A proxy at its connection limit must still tell why, and still drain.
+		m.Admin = &bootstrapv3.Admin{Address: address, IgnoreGlobalConnLimit: true}
+	}
+	if b.XDS != "" {
+		if b.NodeID == "" || b.NodeCluster == "" {
+			return nil, errors.New("make bootstrap: an Envoy on a management server needs a node id and a node cluster")
+		}
+		cluster, err := b.XDS.cluster(xdsCluster)
+		if err != nil {
+			return nil, err
+		}
+		overHTTP2(cluster)
+		m.StaticResources.Clusters = append(m.StaticResources.Clusters, cluster)
+		m.DynamicResources = b.dynamic(cluster)
+	}
+	if b.AdminListener != "" {
+		cluster, err := b.AdminListener.cluster(AdminCluster)
+		if err != nil {
+			return nil, err
+		}
+		m.StaticResources.Clusters = append(m.StaticResources.Clusters, cluster)
+	}
+	return m, nil
+}
+
+func (b Bootstrap) node() *corev3.Node {
+	if b.NodeID == "" && b.NodeCluster == "" && len(b.NodeMetadata) == 0 {
+		return nil
+	}
+	n := &corev3.Node{Id: b.NodeID, Cluster: b.NodeCluster}
+	if len(b.NodeMetadata) > 0 {
+		n.Metadata = &structpb.Struct{Fields: map[string]*structpb.Value{}}
+		for k, v := range b.NodeMetadata {
+			n.Metadata.Fields[k] = structpb.NewStringValue(v)
+		}
+	}
+	return n
+}
+
+func (b Bootstrap) dynamic(xds *clusterv3.Cluster) *bootstrapv3.Bootstrap_DynamicResources {
+	api := corev3.ApiConfigSource_DELTA_GRPC
+	if b.SotW {
+		api = corev3.ApiConfigSource_GRPC
+	}
+	longest := reconnectMax
+	if network, _, _ := b.XDS.Split(); network == "unix" {
+		longest = reconnectMaxUnix
+	}
+	// 0 is no timeout: an Envoy that has never heard of the management server has
+	// nothing to serve, and after the default 15 s would call itself live with it.
+	wait := func() *corev3.ConfigSource {
+		return &corev3.ConfigSource{
+			ConfigSourceSpecifier: &corev3.ConfigSource_Ads{Ads: &corev3.AggregatedConfigSource{}},
+			ResourceApiVersion:    corev3.ApiVersion_V3,
+			InitialFetchTimeout:   durationpb.New(0),
+		}
+	}
+	return &bootstrapv3.Bootstrap_DynamicResources{
+		LdsConfig: wait(),
+		CdsConfig: wait(),
+		AdsConfig: &corev3.ApiConfigSource{
+			ApiType:                   api,
+			TransportApiVersion:       corev3.ApiVersion_V3,
+			SetNodeOnFirstMessageOnly: true,
+			GrpcServices: []*corev3.GrpcService{{
+				TargetSpecifier: &corev3.GrpcService_EnvoyGrpc_{EnvoyGrpc: &corev3.GrpcService_EnvoyGrpc{
+					ClusterName: xds.Name,
+					RetryPolicy: &corev3.RetryPolicy{RetryBackOff: &corev3.BackoffStrategy{
+						BaseInterval: durationpb.New(reconnectBase),
+						MaxInterval:  durationpb.New(longest),
+					}},
+				}},
+			}},
+		},
+	}
+}
+
+// fingerprint tells bootstraps apart, and whatever else is given: 16 hex digits.
+func fingerprint(bootstrap []byte, more ...string) string {
+	h := sha256.New()
+	h.Write(bootstrap)
+	for _, s := range more {
+		h.Write([]byte{0})
+		h.Write([]byte(s))
+	}
+	return hex.EncodeToString(h.Sum(nil))[:16]
+}

