@@ -63,7 +63,7 @@ func ValidateOutput(ctx context.Context, envoyPath string, b *bootstrapv3.Bootst
 // once.
 func Deprecated(output string) []string {
 	var warnings []string
-	for _, r := range records(output) {
+	for _, r := range logLines(output) {
 		if strings.Contains(strings.ToLower(r.text), "deprecat") && !slices.Contains(warnings, r.text) {
 			warnings = append(warnings, r.text)
 		}

@@ -22,15 +22,15 @@ func reason(output string) string {
 	output, _, _ = strings.Cut(output, "Brief USAGE") // 40 lines of flags
 	var words, rest []string
 	seen := map[string]bool{}
-	for _, record := range records(output) {
-		text := strings.TrimSpace(record.text)
+	for _, line := range logLines(output) {
+		text := strings.TrimSpace(line.text)
 		if text == "" {
 			continue
 		}
 		for _, r := range refusals {
 			text = r.ReplaceAllString(text, "$1")
 		}
-		if record.level != "error" && record.level != "critical" && !strings.HasPrefix(text, "PARSE ERROR") {
+		if line.level != "error" && line.level != "critical" && !strings.HasPrefix(text, "PARSE ERROR") {
 			rest = append(rest, text)
 			continue
 		}
@@ -46,24 +46,24 @@ func reason(output string) string {
 	return strings.Join(words[max(0, len(words)-most):], "; ")
 }
 
-// record is one message of Envoy's log, which may have several lines.
-type record struct {
+// logLine is one message of Envoy's log, which may have several lines.
+type logLine struct {
 	level, component, text string // level "" for what is in no log format
 }
 
-func records(output string) []record {
-	var all []record
+func logLines(output string) []logLine {
+	var all []logLine
 	for line := range strings.Lines(output) {
 		line = strings.TrimRight(line, "\r\n")
 		if match := logRecord.FindStringSubmatch(line); match != nil {
-			all = append(all, record{match[1], match[2], match[3]})
+			all = append(all, logLine{match[1], match[2], match[3]})
 			continue
 		}
 		if n := len(all); n > 0 {
 			all[n-1].text += " " + strings.TrimSpace(line)
 			continue
 		}
-		all = append(all, record{text: line})
+		all = append(all, logLine{text: line})
 	}
 	return all
 }

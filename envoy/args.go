@@ -1,0 +1,56 @@
+package envoy
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// drainSeconds is --drain-time-s: how long a listener that a push replaced goes on
+// with its connections before it cuts them. As long as a request may take by
+// default; Envoy's own 600 s keeps old listeners about for long. Stopping does not
+// wait for it.
+const drainSeconds = "30"
+
+// ownFlags are what the sidecar must decide itself: with another configuration,
+// mode or epoch it would wait for an Envoy that never comes.
+var ownFlags = []string{
+	"-c", "--config-path", "--mode", "--admin-address-path", "--restart-epoch",
+	"--hot-restart-version", "--version", "-h", "--help",
+}
+
+// checkArgs refuses arguments that take the sidecar's own.
+func checkArgs(args []string) error {
+	for _, arg := range args {
+		flag, _, _ := strings.Cut(arg, "=")
+		if slices.Contains(ownFlags, flag) {
+			return fmt.Errorf("read envoy's arguments: %s cannot be set, the sidecar sets it itself", flag)
+		}
+	}
+	return nil
+}
+
+// commandLine is what Envoy is started with. Envoy refuses a flag that is given
+// twice, so that the user's takes the place of a default.
+//
+// There is no hot restart: an Envoy is kept over our restarts by adopting it, and
+// without shared memory any number run on one host.
+func commandLine(config string, concurrency int, args []string) []string {
+	line := []string{"--config-path", config}
+	add := func(flag, short, value string) {
+		if slices.Contains(args, flag) || short != "" && slices.Contains(args, short) {
+			return
+		}
+		line = append(line, flag)
+		if value != "" {
+			line = append(line, value)
+		}
+	}
+	add("--disable-hot-restart", "", "")
+	add("--drain-time-s", "", drainSeconds)
+	if concurrency > 0 {
+		add("--concurrency", "", strconv.Itoa(concurrency))
+	}
+	return append(line, args...)
+}
