@@ -72,10 +72,11 @@ func TestNextRunAdoptsWithoutLosingARequest(t *testing.T) {
 		}
 		return s.get("/")
 	})
+	last := r.State().PID
 	if err := r.end(); err != nil {
 		t.Error(err)
 	}
-	s.wantNothingLeft(t, r.State().PID)
+	s.wantNothingLeft(t, last)
 }
 
 // traffic asks all the time; the first function ends it, the second counts failures.

@@ -186,5 +186,8 @@ func (f *logFile) forward(line string) {
 		return
 	}
 	f.last = levels[match[1]]
+	if f.last == hclog.Debug && strings.HasPrefix(match[3], "  ") {
+		f.last = hclog.Trace // 100 lines of what is compiled in
+	}
 	f.log.Log(f.last, match[3], "component", match[2])
 }

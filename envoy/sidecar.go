@@ -33,7 +33,8 @@ type SidecarOptions struct {
 	// DrainTime bounds how long requests in flight may take at the end; 30 s by
 	// default.
 	DrainTime time.Duration
-	// Logger also gets Envoy's own lines, under the name envoy.log.
+	// Logger also gets Envoy's own lines, under the name envoy.log, its info as our
+	// debug. None by default.
 	Logger hclog.Logger
 }
 
@@ -72,6 +73,9 @@ func NewSidecar(o SidecarOptions) (*Sidecar, error) {
 	}
 	if o.StateDir, err = filepath.Abs(o.StateDir); err != nil {
 		return nil, fmt.Errorf("make sidecar: %w", err)
+	}
+	if o.Logger == nil {
+		o.Logger = hclog.NewNullLogger()
 	}
 	return &Sidecar{
 		SidecarOptions: o,

@@ -49,7 +49,7 @@ func makeSocketDir(stateDir string) (string, error) {
 	if fits(stateDir) {
 		return stateDir, nil
 	}
-	if dir := socketDir(stateDir); ownDir(dir) == nil {
+	if dir := socketDir(stateDir); fits(dir) && ownDir(dir) == nil {
 		return dir, nil // an Envoy may still be there
 	}
 	dir, err := shortDirFor(stateDir)

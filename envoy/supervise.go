@@ -84,16 +84,17 @@ func (s *Sidecar) attend(ctx context.Context, p *process) {
 // mourn tells why an Envoy ended. That is an error when it was the first, since the
 // next would end the same way.
 func (s *Sidecar) mourn(p *process) error {
-	words := reason(s.logFile.since())
+	output := s.logFile.since()
 	if !s.wasLive() && !s.State().Adopted {
 		if err := forget(s.StateDir, s.admin.Address()); err != nil {
 			s.log.Warn("envoy's files remain", "error", err)
 		}
-		return fmt.Errorf("start envoy %q: it ended at once (%s): %s", s.Path, p.exit, words)
+		return fmt.Errorf("start envoy %q: it ended at once (%s): %s", s.Path, p.exit, reason(output))
 	}
 	ran := time.Since(p.born).Round(time.Millisecond)
 	if ran < stableRun {
-		s.log.Error("envoy ended soon after its start, starting it again", "pid", p.pid, "exit", p.exit, "ran", ran, "words", words)
+		words, _ := faults(output)
+		s.log.Error("envoy ended soon after its start, starting it again", "pid", p.pid, "exit", p.exit, "ran", ran, "errors", lastWords(words))
 	} else {
 		s.log.Error("envoy ended, starting it again", "pid", p.pid, "exit", p.exit, "ran", ran)
 	}

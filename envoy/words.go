@@ -16,11 +16,25 @@ var (
 	}
 )
 
-// reason picks the words that tell why Envoy gave up out of what it printed: the
-// errors of its log, what it says of its arguments, or else the last lines.
+// reason picks the words that tell why Envoy gave up out of what it printed: its
+// faults, or else the last lines.
 func reason(output string) string {
+	words, rest := faults(output)
+	if len(words) == 0 {
+		words = rest
+	}
+	return lastWords(words)
+}
+
+func lastWords(words []string) string {
+	const most = 5
+	return strings.Join(words[max(0, len(words)-most):], "; ")
+}
+
+// faults parts the errors of Envoy's log, and what it says of its arguments, from
+// the rest; none of them twice.
+func faults(output string) (words, rest []string) {
 	output, _, _ = strings.Cut(output, "Brief USAGE") // 40 lines of flags
-	var words, rest []string
 	seen := map[string]bool{}
 	for _, line := range logLines(output) {
 		text := strings.TrimSpace(line.text)
@@ -39,11 +53,7 @@ func reason(output string) string {
 		}
 		seen[text] = true
 	}
-	if len(words) == 0 {
-		words = rest
-	}
-	const most = 5
-	return strings.Join(words[max(0, len(words)-most):], "; ")
+	return words, rest
 }
 
 // logLine is one message of Envoy's log, which may have several lines.
