@@ -1,0 +1,74 @@
+package xds
+
+import "time"
+
+// waiting is the answer to "may this be sent": not before until, or, when until is
+// zero, not before something else happened.
+type waiting struct {
+	blocked bool
+	until   time.Time
+}
+
+// mayChange says whether additions and changes of a type may be sent: when those of
+// the types before it were acknowledged. Where one of these was refused, it waits
+// until there is something else to send: what depends on it would fail.
+func (s *stream) mayChange(sub *subscription, now time.Time) waiting {
+	for _, url := range sub.change {
+		before := s.subs[url]
+		if before == nil || before.names.empty() {
+			continue
+		}
+		if before.refused != nil {
+			return waiting{blocked: true}
+		}
+		if before.adding() || !before.changed(s.view) {
+			if sub.heldSince.IsZero() {
+				sub.heldSince = now
+			}
+			if until := sub.heldSince.Add(s.server.wait); now.Before(until) {
+				return waiting{true, until}
+			}
+		}
+	}
+	return waiting{}
+}
+
+// adding says that an addition or change is not answered yet.
+func (sub *subscription) adding() bool {
+	for _, r := range sub.unanswered {
+		if len(r.put) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// changed says that all additions and changes were sent.
+func (sub *subscription) changed(v *view) bool {
+	return sub.sent != nil && (sub.arrived(v) || len(sub.goal(v).since(sub.sent).put) == 0)
+}
+
+// mayRemove says whether resources of a type may be removed: when the client has
+// acknowledged that nothing names them any more.
+func (s *stream) mayRemove(sub *subscription, now time.Time) waiting {
+	for _, url := range sub.removal {
+		user := s.subs[url]
+		switch {
+		case user == nil:
+			// A client that comes back may be about to name the type.
+			if until := s.since.Add(resumeWait); s.resumed && now.Before(until) {
+				return waiting{true, until}
+			}
+		case user.names.empty() || user.settled(s.view):
+		case user.refused != nil || !user.arrived(s.view) || len(user.unanswered) == 0:
+			// What it uses now is not known, or it has not been told yet.
+			return waiting{blocked: true}
+		default:
+			last := user.unanswered[len(user.unanswered)-1].at
+			if until := last.Add(s.server.wait); now.Before(until) {
+				return waiting{true, until}
+			}
+		}
+	}
+	return waiting{}
+}

@@ -1,0 +1,160 @@
+package xds
+
+import (
+	"strconv"
+	"time"
+)
+
+// advance brings the client nearer to its view, as far as it may go now: first all
+// that is added or changed, in order, then what is removed, in reverse.
+func (s *stream) advance() error {
+	s.wake = time.Time{}
+	if s.view == nil {
+		return nil
+	}
+	now := time.Now()
+	for _, sub := range s.inOrder {
+		if err := s.push(sub, now); err != nil {
+			return err
+		}
+	}
+	for i := len(s.inOrder) - 1; i >= 0; i-- {
+		if sub := s.inOrder[i]; !sub.arrived(s.view) {
+			if err := s.push(sub, now); err != nil {
+				return err
+			}
+		}
+	}
+	s.settle()
+	return nil
+}
+
+// push sends the client what of one type it may have now.
+func (s *stream) push(sub *subscription, now time.Time) error {
+	goal := sub.goal(s.view)
+	if sub.claim != nil {
+		s.resume(sub, goal)
+	}
+	if sub.arrived(s.view) && !sub.doubtful(goal) {
+		sub.heldSince = time.Time{}
+		s.noteHeld(sub)
+		return nil
+	}
+	if w := s.mayChange(sub, now); w.blocked {
+		s.wakeAt(w.until)
+		return nil
+	}
+	if w := s.full(sub, now); w.blocked {
+		s.wakeAt(w.until)
+		return nil
+	}
+	target := goal
+	if has := sub.has(); has != nil && has != goal && len(goal.since(has).gone) > 0 {
+		if w := s.mayRemove(sub, now); w.blocked {
+			s.wakeAt(w.until)
+			target = goal.union(has)
+		}
+	}
+	return s.send(sub, target, now)
+}
+
+// full says whether the client must answer before it is sent more.
+func (s *stream) full(sub *subscription, now time.Time) waiting {
+	if len(sub.unanswered) < maxUnanswered {
+		return waiting{}
+	}
+	until := sub.unanswered[0].at.Add(s.server.wait)
+	return waiting{now.Before(until), until}
+}
+
+// send brings the client to target, with a response if one is needed.
+func (s *stream) send(sub *subscription, target *set, now time.Time) error {
+	in, again, stuck, doubtful := &s.server.names, sub.again, sub.stuck(target), sub.doubtful(target)
+	if stuck {
+		again = in.without(again, sub.refused.doubt)
+	} else if doubtful {
+		again = in.join(again, sub.refused.doubt)
+	}
+	fromNames := sub.sentNames
+	if fromNames == nil {
+		fromNames = nobody
+	}
+	k := step{delta: s.delta, fromNames: fromNames, now: sub.names, again: again}
+	r := target.reply(k, sub.sent, sub.rule, in)
+	if r.full && r.send && stuck {
+		// The whole state again would be refused again.
+		r = &reply{step: k, to: target, version: r.version}
+	}
+	first := sub.sent == nil
+	sub.sent, sub.sentNames, sub.again, sub.heldSince = target, sub.names, nil, time.Time{}
+	if !r.send {
+		if doubtful {
+			sub.refused = nil
+		}
+		if first || len(sub.unanswered) == 0 && sub.refused == nil {
+			sub.acked = target
+		}
+		s.noteHeld(sub)
+		return nil
+	}
+	if r.assignments != nil {
+		s.owe(r.assignments)
+	}
+	s.nonces++
+	sub.nonce = strconv.FormatUint(s.nonces, 10)
+	if len(sub.unanswered) >= maxUnanswered {
+		sub.unanswered = sub.unanswered[1:]
+	}
+	out := &response{reply: r, nonce: sub.nonce, at: now, to: target}
+	if doubtful {
+		sub.refused.resent, out.mends = true, sub.refused
+	}
+	sub.unanswered = append(sub.unanswered, out)
+	err := s.grpc.SendMsg(&outgoing{r.body, appendString(make([]byte, 0, 16), responseNonce, sub.nonce)})
+	if err == nil {
+		s.noteSent(sub, r)
+	}
+	return err
+}
+
+// owe makes assignments follow their clusters. A cluster that changes is warmed anew,
+// and waits for its assignment though that did not change: without it, for the whole
+// initial_fetch_timeout (15 s), while the acknowledgement of CDS is held back.
+func (s *stream) owe(assignments *names) {
+	if sub := s.subs[typeEndpoint]; sub != nil {
+		sub.repeat(assignments, &s.server.names)
+	} else {
+		s.early = s.server.names.join(s.early, assignments)
+	}
+}
+
+// resume takes over what the client says it has.
+func (s *stream) resume(sub *subscription, goal *set) {
+	c, in := sub.claim, &s.server.names
+	sub.claim = nil
+	if sub.url == typeEndpoint && s.early != nil {
+		sub.repeat(s.early, in)
+		s.early = nil
+	}
+	if c.empty() {
+		return
+	}
+	if s.delta {
+		var list []string
+		c.initial.each(func(name, _ string) { list = append(list, name) })
+		sub.sent = goal.resume(c.initial)
+		sub.sentNames = in.both(in.get(false, list), sub.names)
+	} else if c.version == goal.version(sub.names) {
+		sub.sent, sub.sentNames = goal, sub.names
+	}
+	sub.acked = sub.sent
+	if c.doubted && sub.sent != nil {
+		sub.again = sub.names
+	}
+}
+
+func (s *stream) wakeAt(t time.Time) {
+	if !t.IsZero() && (s.wake.IsZero() || t.Before(s.wake)) {
+		s.wake = t
+	}
+}

@@ -1,0 +1,178 @@
+package xds
+
+import (
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// maxNamed bounds how many resources a refusal names, and maxMessage, in bytes, how
+// much of the client's message is kept: Envoy names each bad resource of a response.
+const (
+	maxNamed   = 50
+	maxMessage = 8 << 10
+)
+
+// refused is what is known of a client after a NACK: nothing, for each resource of
+// the response, for Envoy applies the good part of a refused CDS or LDS.
+type refused struct {
+	// version of the response, and the names subscribed to: the same again would be
+	// refused again.
+	version string
+	names   *names
+	// doubt are the names whose state is unknown.
+	doubt *names
+	// base is what the client can be relied on to have.
+	base *set
+	// resent: something else was sent since, with all that is in doubt.
+	resent bool
+}
+
+// stuck says that the client refused just this content.
+func (sub *subscription) stuck(to *set) bool {
+	return sub.refused != nil && !sub.refused.resent && to.version(sub.refused.names) == sub.refused.version
+}
+
+// doubtful says that resources are to be sent again, after a refusal, with other
+// content.
+func (sub *subscription) doubtful(to *set) bool {
+	return sub.refused != nil && !sub.refused.resent && !sub.stuck(to)
+}
+
+// has is what the client can be relied on to have: what it was sent, unless it
+// refused that.
+func (sub *subscription) has() *set {
+	if sub.refused != nil && !sub.refused.resent {
+		return sub.refused.base
+	}
+	return sub.sent
+}
+
+// refuse takes note of a NACK of the last of these responses.
+func (sub *subscription) refuse(of []*response, in *interner) {
+	last := of[len(of)-1]
+	doubt := nobody
+	for _, r := range of {
+		doubt = in.join(doubt, r.touched(in))
+	}
+	// Later responses were made on top of this one.
+	for _, later := range sub.unanswered {
+		if rest := in.without(doubt, later.touched(in)); rest != nil {
+			later.to = later.to.restored(rest, sub.acked)
+		}
+	}
+	if old := sub.refused; old != nil && !old.resent {
+		doubt = in.join(doubt, old.doubt)
+	}
+	sub.refused = &refused{
+		version: last.version, names: last.now, doubt: doubt,
+		base: sub.sent.restored(doubt, sub.acked),
+	}
+}
+
+// restored returns s with the named resources as they are in acked, or without them.
+func (s *set) restored(doubt *names, acked *set) *set {
+	var out, old []*Resource
+	for _, r := range s.all {
+		if !doubt.lists(r.name) {
+			out = append(out, r)
+		}
+	}
+	if acked != nil {
+		old = acked.subset(doubt)
+	}
+	return newSet(s.url, merge(old, out))
+}
+
+// Refusal is a response that a client did not accept.
+type Refusal struct {
+	Version string
+	// Message is the client's own, at most 8 KiB of it.
+	Message string
+	// Resources are those that the message names, or, when it names none, all that
+	// the response added, changed or removed; at most 50.
+	Resources []RefusedResource
+	At        time.Time
+	// Count is how many responses of the type were refused since one was accepted.
+	Count int
+}
+
+// RefusedResource is a resource of a refused response, and where it was written.
+type RefusedResource struct{ Name, Origin string }
+
+func newRefusal(r *reply, message string, count int) *Refusal {
+	if len(message) > maxMessage {
+		message = message[:maxMessage]
+		for !utf8.ValidString(message) {
+			message = message[:len(message)-1]
+		}
+	}
+	out := &Refusal{Version: r.version, Message: message, At: time.Now(), Count: count}
+	named := mentioned(message, r.put)
+	if len(named) == 0 && r.full {
+		named = mentioned(message, r.to.subset(r.now))
+	}
+	if len(named) == 0 {
+		named = r.put
+		for _, name := range r.gone {
+			out.Resources = append(out.Resources, RefusedResource{Name: name})
+		}
+	}
+	for _, x := range named {
+		out.Resources = append(out.Resources, RefusedResource{x.name, x.origin})
+	}
+	slices.SortFunc(out.Resources, func(a, b RefusedResource) int { return strings.Compare(a.Name, b.Name) })
+	if len(out.Resources) > maxNamed {
+		out.Resources = out.Resources[:maxNamed]
+	}
+	return out
+}
+
+// mentioned returns the resources whose names occur in a message, as whole words: the
+// longest first, since one name may be part of another.
+func mentioned(message string, of []*Resource) []*Resource {
+	var out []*Resource
+	for _, r := range of {
+		if strings.Contains(message, r.name) {
+			out = append(out, r)
+		}
+	}
+	slices.SortStableFunc(out, func(a, b *Resource) int { return len(b.name) - len(a.name) })
+	return slices.DeleteFunc(out, func(r *Resource) bool {
+		found := false
+		for at := 0; ; {
+			i := strings.Index(message[at:], r.name)
+			if i < 0 {
+				return !found
+			}
+			i += at
+			at = i + len(r.name)
+			if !wordAt(message, i-1) && !wordAt(message, at) {
+				found = true
+				message = message[:i] + strings.Repeat("\x00", len(r.name)) + message[at:]
+			}
+		}
+	})
+}
+
+func wordAt(s string, i int) bool {
+	if i < 0 || i >= len(s) {
+		return false
+	}
+	c := s[i]
+	return c == '_' || c == '-' || '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || c >= utf8.RuneSelf
+}
+
+// origins returns what of a refusal is told to an operator in one line.
+func (r *Refusal) origins() []string {
+	out := make([]string, 0, len(r.Resources))
+	for _, x := range r.Resources {
+		if x.Origin != "" {
+			out = append(out, x.Name+" ("+x.Origin+")")
+		} else {
+			out = append(out, x.Name)
+		}
+	}
+	return out
+}

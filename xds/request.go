@@ -1,0 +1,133 @@
+package xds
+
+import (
+	"fmt"
+	"hash/maphash"
+	"strings"
+	"unicode/utf8"
+
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	statuspb "google.golang.org/genproto/googleapis/rpc/status"
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+)
+
+// request is a DiscoveryRequest or DeltaDiscoveryRequest, parsed at its top level
+// only: a large client's names fill megabytes, and mostly are those of before.
+type request struct {
+	delta               bool
+	url, nonce, version string
+	node                []byte
+	refusal             *statuspb.Status
+	names, unsubscribe  []string
+	initial             initial
+}
+
+// initial is what a client says it has when it comes back: names and versions.
+type initial struct {
+	entries [][]byte // map entries as sent
+	hash    uint64   // of all of them, in any order
+}
+
+// Fields of the two requests, by what they mean; 0: the request has no such field.
+type fields struct{ version, node, url, names, unsubscribe, initial, nonce, refusal protowire.Number }
+
+var (
+	sotwFields  = fields{version: 1, node: 2, names: 3, url: 4, nonce: 5, refusal: 6}
+	deltaFields = fields{node: 1, url: 2, names: 3, unsubscribe: 4, initial: 5, nonce: 6, refusal: 7}
+	seed        = maphash.MakeSeed()
+)
+
+// parse reads the request off b, which is not kept.
+func (r *request) parse(b []byte) error {
+	f := sotwFields
+	if r.delta {
+		f = deltaFields
+	}
+	return eachField(b, func(number protowire.Number, v []byte) error {
+		// What is echoed in a response must be valid there, else the client cannot
+		// read it.
+		if number != f.node && number != f.refusal && number != f.initial && !utf8.Valid(v) {
+			return fmt.Errorf("parse request: field %d is not UTF-8", number)
+		}
+		switch number {
+		case f.version:
+			r.version = string(v)
+		case f.node:
+			r.node = append([]byte(nil), v...)
+		case f.url:
+			r.url = string(v)
+		case f.names:
+			r.names = append(r.names, string(v))
+		case f.unsubscribe:
+			r.unsubscribe = append(r.unsubscribe, string(v))
+		case f.initial:
+			r.initial.entries = append(r.initial.entries, append([]byte(nil), v...))
+			r.initial.hash += maphash.Bytes(seed, v)
+		case f.nonce:
+			r.nonce = string(v)
+		case f.refusal:
+			r.refusal = &statuspb.Status{}
+			// A refusal counts even when its words cannot be read.
+			if err := proto.Unmarshal(v, r.refusal); err != nil {
+				r.refusal = &statuspb.Status{Message: "unreadable error_detail: " + err.Error()}
+			}
+		}
+		return nil
+	})
+}
+
+// eachField calls f with each length-delimited field of a message.
+func eachField(b []byte, f func(protowire.Number, []byte) error) error {
+	for len(b) > 0 {
+		number, kind, n := protowire.ConsumeTag(b)
+		if n < 0 {
+			return protowire.ParseError(n)
+		}
+		m := protowire.ConsumeFieldValue(number, kind, b[n:])
+		if m < 0 {
+			return protowire.ParseError(m)
+		}
+		if kind == protowire.BytesType {
+			v, _ := protowire.ConsumeBytes(b[n:])
+			if err := f(number, v); err != nil {
+				return err
+			}
+		}
+		b = b[n+m:]
+	}
+	return nil
+}
+
+// each calls f with each name and version.
+func (i initial) each(f func(name, version string)) {
+	for _, entry := range i.entries {
+		var name, version string
+		// The entry was checked as a field; a broken one inside reads as empty.
+		_ = eachField(entry, func(number protowire.Number, v []byte) error {
+			switch number {
+			case 1:
+				name = strings.ToValidUTF8(string(v), "\uFFFD")
+			case 2:
+				version = string(v)
+			}
+			return nil
+		})
+		f(name, version)
+	}
+}
+
+// parseNode reads the node of a first request.
+func parseNode(raw []byte) (Node, error) {
+	n := &corev3.Node{}
+	err := proto.Unmarshal(raw, n)
+	out := Node{ID: n.GetId(), Cluster: n.GetCluster(), Metadata: n.GetMetadata().AsMap(), UserAgent: n.GetUserAgentName()}
+	version := n.GetUserAgentVersion()
+	if v := n.GetUserAgentBuildVersion().GetVersion(); v != nil {
+		version = fmt.Sprintf("%d.%d.%d", v.GetMajorNumber(), v.GetMinorNumber(), v.GetPatch())
+	}
+	if version != "" {
+		out.UserAgent += " " + version
+	}
+	return out, err
+}

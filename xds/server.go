@@ -1,0 +1,92 @@
+package xds
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/status"
+)
+
+// Server serves ADS. Its methods may be called by many goroutines at once.
+type Server struct {
+	log   hclog.Logger
+	group func(Node) (string, bool)
+	wait  time.Duration
+	grpc  *grpc.Server
+
+	mu    sync.Mutex // of those who publish; no stream takes it
+	state state
+	epoch uint64
+
+	world     atomic.Pointer[world]
+	listeners atomic.Pointer[[]func(Event)]
+	streams   sync.Map // *stream → nil
+	serials   atomic.Uint64
+	names     interner
+}
+
+// NewServer makes a server; nothing is published yet, and clients wait.
+func NewServer(o Options) *Server {
+	s := &Server{log: o.Logger, group: o.Group, wait: o.LongestWait}
+	if s.log == nil {
+		s.log = hclog.NewNullLogger()
+	}
+	s.log = s.log.Named("xds")
+	if s.group == nil {
+		s.group = func(Node) (string, bool) { return "", true }
+	}
+	if s.wait <= 0 {
+		s.wait = longestWait
+	}
+	s.state.overlays = map[string]map[string]*overlay{}
+	s.world.Store(&world{next: make(chan struct{})})
+	s.grpc = grpc.NewServer(
+		grpc.ForceServerCodecV2(codec{}),
+		grpc.MaxRecvMsgSize(maxRequest),
+		grpc.MaxConcurrentStreams(maxStreams),
+		grpc.SharedWriteBuffer(true),
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: minPing, PermitWithoutStream: true}),
+		grpc.KeepaliveParams(keepalive.ServerParameters{Time: pingEvery, Timeout: pingTimeout}),
+	)
+	s.grpc.RegisterService(&grpc.ServiceDesc{
+		ServiceName: "envoy.service.discovery.v3.AggregatedDiscoveryService",
+		HandlerType: (*any)(nil),
+		Streams: []grpc.StreamDesc{
+			{StreamName: "StreamAggregatedResources", ServerStreams: true, ClientStreams: true,
+				Handler: func(_ any, g grpc.ServerStream) error { return s.serve(g, false) }},
+			{StreamName: "DeltaAggregatedResources", ServerStreams: true, ClientStreams: true,
+				Handler: func(_ any, g grpc.ServerStream) error { return s.serve(g, true) }},
+		},
+	}, nil)
+	return s
+}
+
+// Serve serves on a listener until Stop, which makes it return nil. There may be
+// several.
+func (s *Server) Serve(lis net.Listener) error {
+	if err := s.grpc.Serve(lis); err != nil && !errors.Is(err, grpc.ErrServerStopped) {
+		return fmt.Errorf("serve xds on %s: %w", lis.Addr(), err)
+	}
+	return nil
+}
+
+// Stop ends all streams and closes all listeners. It does not wait for clients to be
+// done: ADS streams never are.
+func (s *Server) Stop() { s.grpc.Stop() }
+
+// quiet turns the usual ends of a stream into no error.
+func quiet(err error) error {
+	if errors.Is(err, io.EOF) || status.Code(err) == codes.Canceled {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,169 @@
+package xds
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+)
+
+// maxMemo bounds what a set remembers of the ways that lead to it, by number: the
+// clients of a fleet are in few states at a time.
+const maxMemo = 64
+
+// set is all resources of one type at one moment. The resources never change; what
+// was computed from them is kept.
+type set struct {
+	id  uint64 // names the set in memos without holding it
+	url string
+	all []*Resource // sorted by name, unique
+	sum digest
+
+	mu       sync.Mutex
+	changes  map[uint64]*change
+	replies  map[step]*reply
+	unions   map[uint64]*set
+	resumed  map[uint64]*set
+	versions map[*names]string
+}
+
+var setIDs atomic.Uint64
+
+// newSet takes over a list that is sorted by name and unique.
+func newSet(url string, all []*Resource) *set {
+	s := &set{id: setIDs.Add(1), url: url, all: all}
+	for _, r := range all {
+		s.sum += r.sum
+	}
+	return s
+}
+
+func byName(r *Resource, name string) int { return strings.Compare(r.name, name) }
+
+func (s *set) find(name string) *Resource {
+	if i, ok := slices.BinarySearchFunc(s.all, name, byName); ok {
+		return s.all[i]
+	}
+	return nil
+}
+
+// subset returns the resources that are subscribed to.
+func (s *set) subset(n *names) []*Resource {
+	if n.wild {
+		return s.all
+	}
+	var out []*Resource
+	for _, name := range n.list {
+		if r := s.find(name); r != nil {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// with returns s with resources replaced or added by name; replacing is sorted.
+func (s *set) with(replacing []*Resource) *set {
+	if len(replacing) == 0 {
+		return s
+	}
+	return newSet(s.url, merge(replacing, s.all))
+}
+
+// merge returns both lists as one; a name that is in both is taken from a.
+func merge(a, b []*Resource) []*Resource {
+	out := make([]*Resource, 0, len(a)+len(b))
+	for len(a) > 0 && len(b) > 0 {
+		switch strings.Compare(a[0].name, b[0].name) {
+		case -1:
+			out, a = append(out, a[0]), a[1:]
+		case 1:
+			out, b = append(out, b[0]), b[1:]
+		default:
+			out, a, b = append(out, a[0]), a[1:], b[1:]
+		}
+	}
+	return append(append(out, a...), b...)
+}
+
+// change is what leads from one set to another.
+type change struct {
+	put  []*Resource // added or changed, sorted
+	gone []*Resource // as they were, sorted
+}
+
+// since returns what changed on the way from another set to s.
+func (s *set) since(from *set) *change {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return recall(&s.changes, from.id, func() *change { return compare(from.all, s.all) })
+}
+
+func compare(from, to []*Resource) *change {
+	c := &change{}
+	for len(from) > 0 || len(to) > 0 {
+		switch {
+		case len(from) == 0:
+			c.put = append(c.put, to...)
+			return c
+		case len(to) == 0:
+			c.gone = append(c.gone, from...)
+			return c
+		}
+		switch d := cmp.Compare(from[0].name, to[0].name); {
+		case d < 0:
+			c.gone, from = append(c.gone, from[0]), from[1:]
+		case d > 0:
+			c.put, to = append(c.put, to[0]), to[1:]
+		default:
+			if from[0] != to[0] && from[0].version != to[0].version {
+				c.put = append(c.put, to[0])
+			}
+			from, to = from[1:], to[1:]
+		}
+	}
+	return c
+}
+
+// union returns s and what only from has: the state in which nothing is missing yet.
+func (s *set) union(from *set) *set {
+	c := s.since(from)
+	switch {
+	case len(c.gone) == 0:
+		return s
+	case len(c.put) == 0:
+		return from
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return recall(&s.unions, from.id, func() *set { return newSet(s.url, merge(s.all, c.gone)) })
+}
+
+// version is the digest of the part of s that a client subscribes to.
+func (s *set) version(n *names) string {
+	if n.wild {
+		return s.sum.String()
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return recall(&s.versions, n, func() string {
+		var sum digest
+		for _, r := range s.subset(n) {
+			sum += r.sum
+		}
+		return sum.String()
+	})
+}
+
+// recall returns what was made for key, or makes it.
+func recall[K comparable, V any](memo *map[K]V, key K, make_ func() V) V {
+	if v, ok := (*memo)[key]; ok {
+		return v
+	}
+	v := make_()
+	if *memo == nil || len(*memo) >= maxMemo {
+		*memo = map[K]V{}
+	}
+	(*memo)[key] = v
+	return v
+}

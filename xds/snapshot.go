@@ -1,0 +1,45 @@
+package xds
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Snapshot is all resources of a group at one version. It is immutable.
+type Snapshot struct {
+	version string
+	sets    map[string]*set // by type URL
+}
+
+// NewSnapshot makes a snapshot of resources in any order. version is shown to
+// people; what is sent is decided by content alone. Two resources of one type and
+// name are a mistake of the caller's, for which it panics.
+func NewSnapshot(version string, resources []*Resource) *Snapshot {
+	s := &Snapshot{version: version, sets: map[string]*set{}}
+	for url, list := range sortByType(resources) {
+		for i := 1; i < len(list); i++ {
+			if list[i].name == list[i-1].name {
+				panic(fmt.Sprintf("xds: two resources %q of type %s", list[i].name, url))
+			}
+		}
+		s.sets[url] = newSet(url, list)
+	}
+	return s
+}
+
+// Version returns the version that the snapshot was made with.
+func (s *Snapshot) Version() string { return s.version }
+
+// sortByType returns the resources by type URL, sorted by name; of two with one
+// name the later one comes later.
+func sortByType(resources []*Resource) map[string][]*Resource {
+	types := map[string][]*Resource{}
+	for _, r := range resources {
+		types[r.url] = append(types[r.url], r)
+	}
+	for _, list := range types {
+		slices.SortStableFunc(list, func(a, b *Resource) int { return strings.Compare(a.name, b.name) })
+	}
+	return types
+}

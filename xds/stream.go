@@ -1,0 +1,222 @@
+package xds
+
+import (
+	"context"
+	"runtime/debug"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/peer"
+	"google.golang.org/grpc/status"
+)
+
+// maxTypes bounds how many types one stream may name; what a client may ask for is
+// remembered, known here or not.
+const maxTypes = 100
+
+// stream is one client. All of it is its own goroutine's; what Nodes reads is written
+// under mu.
+type stream struct {
+	server *Server
+	grpc   grpc.ServerStream
+	delta  bool
+	serial uint64
+	since  time.Time
+	peer   string
+	log    hclog.Logger
+
+	mu         sync.Mutex
+	introduced bool
+	node       Node
+	group      string
+	fits       bool            // a group was found
+	view       *view           // nil: nothing is to be sent
+	synced     *view           // the view that the client has all of
+	inOrder    []*subscription // as in order
+
+	subs    map[string]*subscription
+	resumed bool   // the client came with something from another stream
+	early   *names // assignments that are owed to a client which did not ask for any yet
+	epoch   uint64 // when the group was asked for
+	nonces  uint64
+	wake    time.Time // when to try again; zero: when something happens
+}
+
+// serve is the life of a stream.
+func (s *Server) serve(g grpc.ServerStream, delta bool) (err error) {
+	st := &stream{
+		server: s, grpc: g, delta: delta, serial: s.serials.Add(1), since: time.Now(), log: s.log,
+		subs: map[string]*subscription{},
+	}
+	if p, ok := peer.FromContext(g.Context()); ok {
+		st.peer = p.Addr.String()
+	}
+	s.streams.Store(st, nil)
+	defer func() {
+		s.streams.Delete(st)
+		if p := recover(); p != nil {
+			st.log.Error("stream panicked", "panic", p, "stack", string(debug.Stack()))
+			err = status.Error(codes.Internal, "internal error")
+		}
+		if st.introduced {
+			st.log.Info("node disconnected", "error", err)
+			st.tell(Event{Kind: Disconnected})
+		}
+	}()
+	return st.run()
+}
+
+// run waits for one of:
+//  1. the client goes, or the server stops;
+//  2. a request;
+//  3. something is published;
+//  4. a step has waited for an acknowledgement long enough.
+func (s *stream) run() error {
+	ctx, cancel := context.WithCancel(s.grpc.Context())
+	defer cancel()
+	requests := make(chan *request)
+	ended := make(chan error, 1)
+	go s.receive(ctx, requests, ended)
+	w := s.server.world.Load()
+	for {
+		timer := s.timer()
+		select {
+		case <-ctx.Done():
+			return nil
+		case err := <-ended:
+			return err
+		case r := <-requests:
+			if err := s.handle(r, w); err != nil {
+				return err
+			}
+		case <-w.next:
+			w = s.server.world.Load()
+			s.look(w)
+			if err := s.advance(); err != nil {
+				return err
+			}
+		case <-timer:
+			if err := s.advance(); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+func (s *stream) timer() <-chan time.Time {
+	if s.wake.IsZero() {
+		return nil
+	}
+	return time.After(time.Until(s.wake))
+}
+
+func (s *stream) receive(ctx context.Context, requests chan<- *request, ended chan<- error) {
+	defer func() {
+		if p := recover(); p != nil {
+			s.server.log.Error("receiving panicked", "panic", p, "stack", string(debug.Stack()))
+			ended <- status.Error(codes.Internal, "internal error")
+		}
+	}()
+	for {
+		r := &request{delta: s.delta}
+		if err := s.grpc.RecvMsg(r); err != nil {
+			ended <- quiet(err)
+			return
+		}
+		select {
+		case requests <- r:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// handle takes in a request: the client's answer to a response, what it subscribes
+// to, or both.
+func (s *stream) handle(r *request, w *world) error {
+	if r.url == "" {
+		return status.Error(codes.InvalidArgument, "type_url is required on an aggregated stream")
+	}
+	if !s.introduced {
+		s.introduce(r, w)
+	}
+	sub, known := s.subs[r.url]
+	if known {
+		s.answered(sub, r)
+	} else {
+		if len(s.subs) >= maxTypes {
+			return status.Error(codes.ResourceExhausted, "too many resource types on one stream")
+		}
+		sub = s.subscribe(r)
+	}
+	switch {
+	case s.delta:
+		sub.changes(r, &s.server.names)
+	case !known || r.nonce == sub.nonce || r.nonce == "":
+		sub.wants(r, &s.server.names)
+	}
+	return s.advance()
+}
+
+// introduce learns who the client is: only the first request is sure to say.
+func (s *stream) introduce(r *request, w *world) {
+	node, err := parseNode(r.node)
+	s.log = s.server.log.With("node", node.ID)
+	if err != nil {
+		s.log.Warn("node cannot be read", "error", err)
+	}
+	if node.ID == "" {
+		s.log.Warn("node has no id", "peer", s.peer)
+	}
+	s.note(func() { s.node, s.introduced = node, true })
+	s.look(w)
+	s.log.Info("node connected", "group", s.group, "protocol", s.protocol(), "agent", node.UserAgent, "peer", s.peer)
+	if s.view == nil {
+		s.log.Warn("nothing is published for this node", "cluster", node.Cluster)
+	}
+	s.tell(Event{Kind: Connected})
+}
+
+// look takes over what is published for the client.
+func (s *stream) look(w *world) {
+	if !s.introduced {
+		return
+	}
+	group, fits := s.group, s.fits
+	if s.epoch != w.epoch || w.epoch == 0 {
+		s.epoch = w.epoch
+		if group, fits = s.server.group(s.node); !fits {
+			group = ""
+		}
+	}
+	s.note(func() {
+		s.group, s.fits, s.view = group, fits, nil
+		if fits {
+			s.view = w.view(group, s.node.ID)
+		}
+	})
+}
+
+// subscribe makes room for another type.
+func (s *stream) subscribe(r *request) *subscription {
+	rule, place := ruleOf(r.url)
+	sub := &subscription{
+		rule: rule, place: place, nothing: newSet(r.url, nil), nonce: r.nonce,
+		claim: &claim{version: r.version, initial: r.initial},
+	}
+	sub.status.Type = rule.label()
+	// Envoy holds its requests for clusters back while one warms: a client that comes
+	// back and asks for assignments first has a cluster that waits for one.
+	sub.claim.doubted = r.url == typeEndpoint && s.subs[typeCluster] == nil
+	s.resumed = s.resumed || !sub.claim.empty()
+	s.subs[r.url] = sub
+	s.note(func() {
+		s.inOrder = append(s.inOrder, sub)
+		slices.SortStableFunc(s.inOrder, func(a, b *subscription) int { return a.place - b.place })
+	})
+	return sub
+}

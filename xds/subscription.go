@@ -1,0 +1,140 @@
+package xds
+
+import (
+	"slices"
+	"time"
+)
+
+// subscription is what a stream knows of one type: what the client wants, what it
+// was sent, and what it said to that.
+type subscription struct {
+	rule
+	place   int // in the order
+	names   *names
+	named   bool // a name was subscribed to once: an empty list is no wildcard any more
+	raw     [16]byte
+	nothing *set // what a view without this type holds
+
+	// claim is what the client says it has, until the first answer.
+	claim *claim
+
+	// sent is the set that the client was last brought to, sentNames what of it; nil
+	// before the first answer. acked is the same for what it acknowledged.
+	sent, acked *set
+	sentNames   *names
+	unanswered  []*response // oldest first
+	again       *names      // to be sent whatever the client has
+	heldSince   time.Time   // when a change began to wait for another type
+	nonce       string      // of the last response
+
+	refused *refused // nil: nothing is in doubt
+	status  TypeStatus
+}
+
+// claim is what a first request says of what the client has.
+type claim struct {
+	version string
+	initial initial
+	// doubted: what it has is to be sent nevertheless.
+	doubted bool
+}
+
+func (c *claim) empty() bool { return c.version == "" && len(c.initial.entries) == 0 }
+
+// response is one that the client did not answer yet.
+type response struct {
+	*reply
+	nonce string
+	at    time.Time
+	to    *set     // what the client has when it acknowledges this
+	mends *refused // the doubt that this ends when it is acknowledged
+}
+
+// wants takes over what a SotW request subscribes to.
+func (sub *subscription) wants(r *request, in *interner) {
+	raw := nameKey(false, r.names)
+	if sub.names != nil && raw == sub.raw {
+		return
+	}
+	sub.raw = raw
+	sub.take(in.subscribed(r.names, !sub.named), in)
+}
+
+// changes takes over what a delta request subscribes to and unsubscribes from.
+func (sub *subscription) changes(r *request, in *interner) {
+	if sub.names == nil {
+		sub.take(in.subscribed(r.names, true), in)
+		return
+	}
+	if len(r.names)+len(r.unsubscribe) == 0 {
+		return
+	}
+	wild, list := sub.names.wild, slices.Clone(sub.names.list)
+	var again []string // answered whatever the client has
+	for _, name := range r.unsubscribe {
+		if name == "*" {
+			wild = false
+		} else if i, ok := slices.BinarySearch(list, name); ok {
+			list = slices.Delete(list, i, i+1)
+			// The client may have dropped what the wildcard still wants.
+			again = append(again, name)
+		}
+	}
+	for _, name := range r.names {
+		if name == "*" {
+			wild = true
+		} else {
+			list = append(list, name)
+			// It may have been dropped and wanted again before we heard of it: see the
+			// comment of resource_names_subscribe.
+			again = append(again, name)
+		}
+	}
+	sub.take(in.get(wild, list), in)
+	sub.repeat(in.get(false, again), in)
+}
+
+// take makes n the subscription; what is not in it any more may be dropped by the
+// client at any time.
+func (sub *subscription) take(n *names, in *interner) {
+	sub.names = n
+	sub.named = sub.named || len(n.list) > 0
+	if sub.sentNames != nil {
+		sub.sentNames = in.both(sub.sentNames, n)
+	}
+}
+
+// subscribed returns the subscription a list of names stands for. No name at all is a
+// wildcard, but not where names were subscribed to before.
+func (i *interner) subscribed(list []string, legacy bool) *names {
+	if len(list) == 0 && legacy {
+		return everybody
+	}
+	kept := slices.DeleteFunc(slices.Clone(list), func(s string) bool { return s == "*" })
+	return i.get(len(kept) < len(list), kept)
+}
+
+// goal is the set that the client is to be brought to.
+func (sub *subscription) goal(v *view) *set {
+	if s := v.sets[sub.url]; s != nil {
+		return s
+	}
+	return sub.nothing
+}
+
+// settled says that the client has acknowledged all of the view.
+func (sub *subscription) settled(v *view) bool {
+	return sub.arrived(v) && len(sub.unanswered) == 0 && sub.refused == nil
+}
+
+// arrived says that the client was sent all of the view.
+func (sub *subscription) arrived(v *view) bool {
+	return sub.names.empty() || sub.sent == sub.goal(v) && sub.sentNames == sub.names && sub.again == nil
+}
+
+// repeat makes those of the names that are subscribed to be sent again.
+func (sub *subscription) repeat(n *names, in *interner) {
+	if n = in.both(n, sub.names); !n.empty() {
+		sub.again = in.join(sub.again, n)
+	}
+}

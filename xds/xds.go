@@ -1,0 +1,74 @@
+// Package xds brings resources to the Envoys that want them: in the right order,
+// once.
+//
+// What comes in: one Snapshot per group of nodes (Publish), endpoint state that
+// replaces resources of it by name (Overlay), and the requests of clients, as
+// state of the world or incremental ("delta") ADS streams. What goes out:
+// responses, a status of every node (Nodes), and events (Notify).
+//
+// A resource is marshalled once and versioned by its content. The sets of
+// resources of each type are immutable and stand behind one atomic pointer. A
+// stream holds, for each type, the set it was last sent, and pulls the newest when
+// it can send; the way from one set to another is computed and encoded once for all
+// streams that take it.
+//
+// It never looks inside a resource (but for the name of the assignment a cluster
+// waits for), never waits for one client on behalf of another, and never sends a
+// state twice.
+package xds
+
+import (
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+)
+
+const (
+	// longestWait is how long a step may wait for the acknowledgement of the one
+	// before. Envoy holds back the one of CDS while a cluster warms: up to the
+	// initial_fetch_timeout of its EDS, which is 15 s.
+	longestWait = 15 * time.Second
+	// resumeWait is how long a client that came back may take to name all the types
+	// it subscribes to, before what is gone is removed. Envoy names them in one go.
+	resumeWait = 500 * time.Millisecond
+	// maxUnanswered is how many responses of a type a client may leave unanswered
+	// before it must answer one. Envoy answers all but CDS at once; the limit bounds
+	// what is kept for a client which reads but never answers.
+	maxUnanswered = 8
+	// maxRequest bounds a request, in bytes. A member of a large fleet that comes
+	// back names every resource it has, which is more than gRPC's 4 MiB.
+	maxRequest = 32 << 20
+	// maxStreams bounds the streams of one connection. Envoys bring one each; load
+	// tests and proxies share connections.
+	maxStreams = 1 << 20
+	// minPing is how often a client may ping. Envoys are often set to 30 s or 10 s;
+	// grpc-go's own 5 min would answer these with GOAWAY too_many_pings.
+	minPing = 5 * time.Second
+	// pingEvery and pingTimeout find peers that vanished without a word. Idle
+	// streams are what xDS is made of, so nothing else would.
+	pingEvery   = 30 * time.Second
+	pingTimeout = 10 * time.Second
+)
+
+// Node is what a client said of itself in the first request of its stream.
+type Node struct {
+	ID, Cluster string
+	Metadata    map[string]any
+	// UserAgent is name and version, as in "envoy 1.40.0".
+	UserAgent string
+}
+
+// Options are what a Server is made of.
+type Options struct {
+	// Logger is the parent of the server's; nil: nothing is logged.
+	Logger hclog.Logger
+	// Group says to which group a node belongs; false: to none, it is sent nothing
+	// until a later Publish finds it one. It is asked by many goroutines at once, for
+	// each node when it connects and after each Publish. nil: every node is of "".
+	Group func(Node) (string, bool)
+	// LongestWait is how long a step may wait for the acknowledgement of the one
+	// before it. Default 15 s, the longest that Envoy holds one back. Longer: a
+	// client that does not answer gets routes later; shorter: requests may meet
+	// clusters that are not ready.
+	LongestWait time.Duration
+}
