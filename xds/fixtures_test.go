@@ -125,3 +125,15 @@ func modes(t *testing.T, f func(t *testing.T, delta bool)) {
 		})
 	}
 }
+
+// broken is a cluster that only a client can find fault with.
+func broken(name string) *Resource {
+	return made(&clusterv3.Cluster{
+		Name: name, ConnectTimeout: durationpb.New(time.Second),
+		ClusterDiscoveryType: &clusterv3.Cluster_Type{Type: clusterv3.Cluster_STATIC},
+		TransportSocket: &corev3.TransportSocket{
+			Name:       "no.such.socket",
+			ConfigType: &corev3.TransportSocket_TypedConfig{TypedConfig: &anypb.Any{TypeUrl: prefix + "no.such.Socket"}},
+		},
+	}, name)
+}
