@@ -47,6 +47,7 @@ func newRig(t *testing.T, o Options) *rig {
 func (r *rig) dial() *grpc.ClientConn {
 	r.t.Helper()
 	conn, err := grpc.NewClient("passthrough:///xds", grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxRequest)),
 		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return r.lis.DialContext(ctx) }))
 	if err != nil {
 		r.t.Fatal(err)

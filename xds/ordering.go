@@ -19,6 +19,7 @@ func (s *stream) mayChange(sub *subscription, now time.Time) waiting {
 			continue
 		}
 		if before.refused != nil {
+			sub.heldSince = time.Time{}
 			return waiting{blocked: true}
 		}
 		if before.adding() || !before.changed(s.view) {

@@ -2,11 +2,42 @@ package xds
 
 import "maps"
 
-// Publish replaces what every group gets. Groups left out are gone: their nodes keep
-// what they have and are sent nothing. Each node is asked for its group again.
+// Group is all that the nodes of a group get: a snapshot, and the group's endpoint
+// state over it, as Overlay has it.
+type Group struct {
+	Snapshot *Snapshot
+	Overlay  []*Resource
+}
+
+// Publish replaces what every group gets, but for its endpoint state. Groups left out
+// are gone: their nodes keep what they have and are sent nothing. Each node is asked
+// for its group again.
 func (s *Server) Publish(groups map[string]*Snapshot) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.publish(groups)
+}
+
+// PublishGroups is Publish and, for each group, Overlay in one step: no client sees
+// one without the other. The endpoint state of groups left out goes, that of nodes of
+// the others stays.
+func (s *Server) PublishGroups(groups map[string]Group) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for name := range s.state.overlays {
+		if _, ok := groups[name]; !ok {
+			delete(s.state.overlays, name)
+		}
+	}
+	snapshots := make(map[string]*Snapshot, len(groups))
+	for name, g := range groups {
+		snapshots[name] = g.Snapshot
+		s.overlay(name, "", g.Overlay)
+	}
+	s.publish(snapshots)
+}
+
+func (s *Server) publish(groups map[string]*Snapshot) {
 	s.state.snapshots = map[string]*Snapshot{}
 	for name, snapshot := range groups {
 		if snapshot != nil {
@@ -27,22 +58,12 @@ func (s *Server) Publish(groups map[string]*Snapshot) {
 // and node takes its place; it outlives every Publish. node "" is the whole group,
 // and a node's own lies over that. No resources take it away.
 //
-// An assignment is to be there before the cluster that waits for it: Overlay first,
-// then Publish.
+// An assignment is to be there before the cluster that waits for it, and to stay
+// until that is gone: see PublishGroups.
 func (s *Server) Overlay(group, node string, resources []*Resource) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(resources) == 0 {
-		delete(s.state.overlays[group], node)
-		if len(s.state.overlays[group]) == 0 {
-			delete(s.state.overlays, group)
-		}
-	} else {
-		if s.state.overlays[group] == nil {
-			s.state.overlays[group] = map[string]*overlay{}
-		}
-		s.state.overlays[group][node] = newOverlay(resources)
-	}
+	s.overlay(group, node, resources)
 	if s.state.snapshots[group] == nil {
 		return
 	}
@@ -50,6 +71,20 @@ func (s *Server) Overlay(group, node string, resources []*Resource) {
 	built := maps.Clone(w.groups)
 	built[group] = s.state.build(group, w.collect())
 	s.turn(built)
+}
+
+func (s *Server) overlay(group, node string, resources []*Resource) {
+	if len(resources) == 0 {
+		delete(s.state.overlays[group], node)
+		if len(s.state.overlays[group]) == 0 {
+			delete(s.state.overlays, group)
+		}
+		return
+	}
+	if s.state.overlays[group] == nil {
+		s.state.overlays[group] = map[string]*overlay{}
+	}
+	s.state.overlays[group][node] = newOverlay(resources)
 }
 
 // turn puts another world in the place of the present one.

@@ -55,7 +55,7 @@ func (s *stream) push(sub *subscription, now time.Time) error {
 			target = goal.union(has)
 		}
 	}
-	return s.send(sub, target, now)
+	return s.send(sub, goal, target, now)
 }
 
 // full says whether the client must answer before it is sent more.
@@ -67,9 +67,10 @@ func (s *stream) full(sub *subscription, now time.Time) waiting {
 	return waiting{now.Before(until), until}
 }
 
-// send brings the client to target, with a response if one is needed.
-func (s *stream) send(sub *subscription, target *set, now time.Time) error {
-	in, again, stuck, doubtful := &s.server.names, sub.again, sub.stuck(target), sub.doubtful(target)
+// send brings the client to target, on its way to goal, with a response if one is
+// needed.
+func (s *stream) send(sub *subscription, goal, target *set, now time.Time) error {
+	in, again, stuck, doubtful := &s.server.names, sub.again, sub.stuck(goal), sub.doubtful(goal)
 	if stuck {
 		again = in.without(again, sub.refused.doubt)
 	} else if doubtful {
@@ -105,7 +106,7 @@ func (s *stream) send(sub *subscription, target *set, now time.Time) error {
 	if len(sub.unanswered) >= maxUnanswered {
 		sub.unanswered = sub.unanswered[1:]
 	}
-	out := &response{reply: r, nonce: sub.nonce, at: now, to: target}
+	out := &response{reply: r, nonce: sub.nonce, at: now, to: target, goal: goal}
 	if doubtful {
 		sub.refused.resent, out.mends = true, sub.refused
 	}

@@ -17,8 +17,8 @@ const (
 // refused is what is known of a client after a NACK: nothing, for each resource of
 // the response, for Envoy applies the good part of a refused CDS or LDS.
 type refused struct {
-	// version of the response, and the names subscribed to: the same again would be
-	// refused again.
+	// version is that of what the client was being brought to, of these names: the
+	// same again would be refused again.
 	version string
 	names   *names
 	// doubt are the names whose state is unknown.
@@ -30,14 +30,14 @@ type refused struct {
 }
 
 // stuck says that the client refused just this content.
-func (sub *subscription) stuck(to *set) bool {
-	return sub.refused != nil && !sub.refused.resent && to.version(sub.refused.names) == sub.refused.version
+func (sub *subscription) stuck(goal *set) bool {
+	return sub.refused != nil && !sub.refused.resent && goal.version(sub.refused.names) == sub.refused.version
 }
 
 // doubtful says that resources are to be sent again, after a refusal, with other
 // content.
-func (sub *subscription) doubtful(to *set) bool {
-	return sub.refused != nil && !sub.refused.resent && !sub.stuck(to)
+func (sub *subscription) doubtful(goal *set) bool {
+	return sub.refused != nil && !sub.refused.resent && !sub.stuck(goal)
 }
 
 // has is what the client can be relied on to have: what it was sent, unless it
@@ -66,7 +66,7 @@ func (sub *subscription) refuse(of []*response, in *interner) {
 		doubt = in.join(doubt, old.doubt)
 	}
 	sub.refused = &refused{
-		version: last.version, names: last.now, doubt: doubt,
+		version: last.goal.version(last.now), names: last.now, doubt: doubt,
 		base: sub.sent.restored(doubt, sub.acked),
 	}
 }

@@ -1,6 +1,7 @@
 package xds
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -35,13 +36,18 @@ type TypeStatus struct {
 	Refused *Refusal
 }
 
-// Nodes returns the connected nodes, by ID; of two streams of a node the newer one.
+// Nodes returns the connected nodes, by ID; of two streams of a node the newer
+// one.
 func (s *Server) Nodes() []NodeStatus {
 	w := s.world.Load()
 	newest := map[string]*stream{}
 	s.streams.Range(func(key, _ any) bool {
 		c := key.(*stream)
-		if id, ok := c.identity(); ok && (newest[id] == nil || newest[id].serial < c.serial) {
+		id, ok := c.identity()
+		if id == "" { // not one node, but each without a name
+			id = fmt.Sprint("\x00", c.serial)
+		}
+		if ok && (newest[id] == nil || newest[id].serial < c.serial) {
 			newest[id] = c
 		}
 		return true

@@ -47,6 +47,7 @@ type response struct {
 	nonce string
 	at    time.Time
 	to    *set     // what the client has when it acknowledges this
+	goal  *set     // what it was being brought to: the same, less what is removed later
 	mends *refused // the doubt that this ends when it is acknowledged
 }
 

@@ -52,7 +52,7 @@ func newOverlay(resources []*Resource) *overlay {
 		for i, r := range list { // of two with one name the later one holds
 			if i+1 == len(list) || list[i+1].name != r.name {
 				kept = append(kept, r)
-				o.sum += sumOf(url, r.sum.String())
+				o.sum += r.sum
 			}
 		}
 		o.types[url] = kept
