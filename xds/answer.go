@@ -10,10 +10,14 @@ func (s *stream) answered(sub *subscription, r *request) {
 	if i < 0 || r.nonce == "" {
 		return
 	}
-	// A client answers in order; what it skipped shares the fate of what it answers.
-	done := sub.unanswered[:i+1]
-	sub.unanswered = slices.Clone(sub.unanswered[i+1:])
-	last := done[i]
+	// A SotW client may skip responses: what it skipped shares the fate of what it
+	// answers. A delta client answers each.
+	first := 0
+	if s.delta {
+		first = i
+	}
+	last, done := sub.unanswered[i], slices.Clone(sub.unanswered[first:i+1])
+	sub.unanswered = slices.Delete(sub.unanswered, first, i+1)
 	if r.refusal != nil {
 		sub.refuse(done, &s.server.names)
 		s.noteRefused(sub, last, r.refusal.GetMessage())

@@ -109,6 +109,8 @@ func (s *stream) send(sub *subscription, goal, target *set, now time.Time) error
 	out := &response{reply: r, nonce: sub.nonce, at: now, to: target, goal: goal}
 	if doubtful {
 		sub.refused.resent, out.mends = true, sub.refused
+	} else if stuck {
+		out.to = target.restored(in.without(sub.refused.doubt, r.touched(in)), sub.acked)
 	}
 	sub.unanswered = append(sub.unanswered, out)
 	err := s.grpc.SendMsg(&outgoing{r.body, appendString(make([]byte, 0, 16), responseNonce, sub.nonce)})

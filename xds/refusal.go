@@ -58,9 +58,7 @@ func (sub *subscription) refuse(of []*response, in *interner) {
 	}
 	// Later responses were made on top of this one.
 	for _, later := range sub.unanswered {
-		if rest := in.without(doubt, later.touched(in)); rest != nil {
-			later.to = later.to.restored(rest, sub.acked)
-		}
+		later.to = later.to.restored(in.without(doubt, later.touched(in)), sub.acked)
 	}
 	if old := sub.refused; old != nil && !old.resent {
 		doubt = in.join(doubt, old.doubt)
@@ -73,6 +71,9 @@ func (sub *subscription) refuse(of []*response, in *interner) {
 
 // restored returns s with the named resources as they are in acked, or without them.
 func (s *set) restored(doubt *names, acked *set) *set {
+	if doubt == nil {
+		return s
+	}
 	var out, old []*Resource
 	for _, r := range s.all {
 		if !doubt.lists(r.name) {
