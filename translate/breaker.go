@@ -1,0 +1,58 @@
+package translate
+
+import (
+	"time"
+
+	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
+	matcherconfigv3 "github.com/envoyproxy/go-control-plane/envoy/config/common/matcher/v3"
+	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+
+	"backworks/blueprints"
+)
+
+// failureStatus matches the answers of a target that are failures: 500 and 502
+// to 599. 501 says that a method is not implemented, which is no sign of a sick
+// target, and Envoy counts it unless told otherwise.
+const failureStatus = "50[02-9]|5[1-9][0-9]"
+
+// ejectionSweep is how often Envoy looks for targets whose time out is over.
+const ejectionSweep = 500 * time.Millisecond
+
+// outlierDetection takes a target out after the breaker's failures in a row, for
+// just its recovery time. All that Envoy would do besides is switched off.
+func outlierDetection(br *blueprints.Breaker) *clusterv3.OutlierDetection {
+	if br == nil {
+		return nil
+	}
+	return &clusterv3.OutlierDetection{
+		Consecutive_5Xx:          u32(br.FailureThreshold),
+		EnforcingConsecutive_5Xx: u32(100),
+		Interval:                 duration(ejectionSweep),
+		// The time grows with each ejection unless the maximum equals it.
+		BaseEjectionTime:      duration(br.RecoveryTimeout),
+		MaxEjectionTime:       duration(br.RecoveryTimeout),
+		MaxEjectionTimeJitter: duration(0),
+		// The default of 10 % ejects nothing among three targets.
+		MaxEjectionPercent: u32(100),
+		// By default the next passing health check lets an ejected target in again.
+		SuccessfulActiveHealthCheckUnejectHost: boolean(false),
+		// Not enforced is not enough: these would still be logged as ejections.
+		ConsecutiveGatewayFailure:             u32(0),
+		EnforcingConsecutiveGatewayFailure:    u32(0),
+		EnforcingSuccessRate:                  u32(0),
+		EnforcingLocalOriginSuccessRate:       u32(0),
+		EnforcingFailurePercentage:            u32(0),
+		EnforcingFailurePercentageLocalOrigin: u32(0),
+	}
+}
+
+// failures is the error matcher that goes with outlierDetection. Failures to
+// connect and resets count in any case.
+func failures() *matcherconfigv3.MatchPredicate {
+	return &matcherconfigv3.MatchPredicate{Rule: &matcherconfigv3.MatchPredicate_HttpResponseHeadersMatch{
+		HttpResponseHeadersMatch: &matcherconfigv3.HttpHeadersMatch{Headers: []*routev3.HeaderMatcher{status(failureStatus)}},
+	}}
+}
+
+// status matches the status of an answer against a regular expression.
+func status(pattern string) *routev3.HeaderMatcher { return header(":status", matches(pattern)) }

@@ -1,0 +1,148 @@
+package translate
+
+import (
+	"strings"
+	"time"
+
+	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	endpointv3 "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
+	dnsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/clusters/common/dns/v3"
+	dnsclusterv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/clusters/dns/v3"
+	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
+	upstreamsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/upstreams/http/v3"
+	typev3 "github.com/envoyproxy/go-control-plane/envoy/type/v3"
+	"google.golang.org/protobuf/types/known/anypb"
+
+	"backworks/blueprints"
+)
+
+const (
+	// protocolOptions is the key under which Envoy looks for a cluster's
+	// HttpProtocolOptions.
+	protocolOptions = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+	// maxInFlight replaces Envoy's limits of 1,024 connections and requests a
+	// cluster, which answer 503 under a load that the targets would bear. The
+	// listener's connection limit is the one that protects the proxy.
+	maxInFlight = 100_000
+	// upstreamIdle closes unused connections before the targets do: common
+	// servers close theirs after 5 s, and a request written to a connection that
+	// is just being closed fails without being replayed.
+	upstreamIdle = 4 * time.Second
+	// systemRoots is where Debian, Ubuntu, Alpine and Envoy's own images have the
+	// certificate authorities.
+	systemRoots = "/etc/ssl/certs/ca-certificates.crt"
+)
+
+// cluster is the Envoy cluster of a pool. Its addresses, weights and health come
+// apart from it, by EDS: any change of the cluster itself makes Envoy build it
+// anew and forget ejections and counters.
+func (b *builder) cluster(p *blueprints.Pool) *clusterv3.Cluster {
+	if strings.HasPrefix(p.Name, reserved) {
+		b.problem(p.Position, "pool name "+p.Name+": names that begin with "+reserved+" are taken by the proxy's own clusters")
+	}
+	c := &clusterv3.Cluster{
+		Name:           ClusterName(p),
+		ConnectTimeout: duration(p.ConnectTimeout),
+		CommonLbConfig: &clusterv3.Cluster_CommonLbConfig{
+			// By default Envoy sends to ejected targets once half of them are out.
+			HealthyPanicThreshold: &typev3.Percent{Value: 0},
+			// By default the effect of an ejection waits for up to 1 s.
+			UpdateMergeWindow: duration(0),
+		},
+		CircuitBreakers: circuitBreakers(),
+		HealthChecks:    healthChecks(p),
+		// By default a removed target is used as long as it is healthy.
+		IgnoreHealthOnHostRemoval:     p.HealthCheck != nil,
+		OutlierDetection:              outlierDetection(p.Breaker),
+		TypedExtensionProtocolOptions: map[string]*anypb.Any{protocolOptions: b.typed(b.httpOptions(p))},
+	}
+	b.balancing(c, p)
+	if p.ResolveByEnvoy {
+		b.dns(c, p)
+	} else {
+		c.ClusterDiscoveryType = &clusterv3.Cluster_Type{Type: clusterv3.Cluster_EDS}
+		c.EdsClusterConfig = &clusterv3.Cluster_EdsClusterConfig{EdsConfig: ads()}
+	}
+	if p.TLS {
+		c.TransportSocket = b.upstreamTLS()
+	}
+	return c
+}
+
+func (b *builder) balancing(c *clusterv3.Cluster, p *blueprints.Pool) {
+	switch p.Algorithm {
+	case blueprints.WeightedRoundRobin, blueprints.RoundRobin:
+		c.LbPolicy = clusterv3.Cluster_ROUND_ROBIN
+	case blueprints.LeastConnections:
+		c.LbPolicy = clusterv3.Cluster_LEAST_REQUEST
+	case blueprints.Random:
+		c.LbPolicy = clusterv3.Cluster_RANDOM
+	case blueprints.IPHash:
+		c.LbPolicy = clusterv3.Cluster_RING_HASH
+	default:
+		b.problem(p.Position, "unknown load balancing "+string(p.Algorithm))
+	}
+}
+
+// dns leaves the names to Envoy. The type envoy.cluster.dns stands in for
+// STRICT_DNS, whose fields are deprecated.
+func (b *builder) dns(c *clusterv3.Cluster, p *blueprints.Pool) {
+	c.ClusterDiscoveryType = &clusterv3.Cluster_ClusterType{ClusterType: &clusterv3.Cluster_CustomClusterType{
+		Name:        "envoy.cluster.dns",
+		TypedConfig: b.typed(&dnsclusterv3.DnsCluster{DnsLookupFamily: dnsv3.DnsLookupFamily_V4_PREFERRED}),
+	}}
+	weights := targetWeights(p)
+	locality := new(endpointv3.LocalityLbEndpoints)
+	for i, t := range p.Targets {
+		locality.LbEndpoints = append(locality.LbEndpoints, lbEndpoint(endpoint(p, t, socketAddress(t.Host, t.Port)), weights[i]))
+	}
+	c.LoadAssignment = &endpointv3.ClusterLoadAssignment{ClusterName: c.Name, Endpoints: []*endpointv3.LocalityLbEndpoints{locality}}
+}
+
+func (b *builder) httpOptions(p *blueprints.Pool) *upstreamsv3.HttpProtocolOptions {
+	o := &upstreamsv3.HttpProtocolOptions{
+		CommonHttpProtocolOptions: &corev3.HttpProtocolOptions{IdleTimeout: duration(upstreamIdle)},
+		UpstreamProtocolOptions: &upstreamsv3.HttpProtocolOptions_ExplicitHttpConfig_{
+			ExplicitHttpConfig: &upstreamsv3.HttpProtocolOptions_ExplicitHttpConfig{
+				ProtocolConfig: &upstreamsv3.HttpProtocolOptions_ExplicitHttpConfig_HttpProtocolOptions{
+					HttpProtocolOptions: &corev3.Http1ProtocolOptions{},
+				},
+			},
+		},
+	}
+	if p.Breaker != nil {
+		o.OutlierDetection = &upstreamsv3.HttpProtocolOptions_OutlierDetection{ErrorMatcher: failures()}
+	}
+	if p.TLS {
+		o.UpstreamHttpProtocolOptions = &corev3.UpstreamHttpProtocolOptions{AutoSni: true, AutoSanValidation: true}
+	}
+	return o
+}
+
+// circuitBreakers are Envoy's limits, not the blueprint's breaker. The default of
+// 3 concurrent retries a cluster leaks failures as soon as a busy target dies.
+func circuitBreakers() *clusterv3.CircuitBreakers {
+	return &clusterv3.CircuitBreakers{Thresholds: []*clusterv3.CircuitBreakers_Thresholds{{
+		MaxConnections:     u32(maxInFlight),
+		MaxPendingRequests: u32(maxInFlight),
+		MaxRequests:        u32(maxInFlight),
+		RetryBudget: &clusterv3.CircuitBreakers_Thresholds_RetryBudget{
+			BudgetPercent:       &typev3.Percent{Value: 50},
+			MinRetryConcurrency: u32(50),
+		},
+	}}}
+}
+
+func (b *builder) upstreamTLS() *corev3.TransportSocket {
+	return &corev3.TransportSocket{
+		Name: "envoy.transport_sockets.tls",
+		ConfigType: &corev3.TransportSocket_TypedConfig{TypedConfig: b.typed(&tlsv3.UpstreamTlsContext{
+			CommonTlsContext: &tlsv3.CommonTlsContext{
+				ValidationContextType: &tlsv3.CommonTlsContext_ValidationContext{ValidationContext: &tlsv3.CertificateValidationContext{
+					TrustedCa: &corev3.DataSource{Specifier: &corev3.DataSource_Filename{Filename: systemRoots}},
+				}},
+			},
+		})},
+	}
+}

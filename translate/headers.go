@@ -1,0 +1,63 @@
+package translate
+
+import (
+	"slices"
+	"strings"
+
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
+
+	"backworks/blueprints"
+)
+
+// headerOptions are the headers to set and to add.
+func (b *builder) headerOptions(h blueprints.Headers) []*corev3.HeaderValueOption {
+	var out []*corev3.HeaderValueOption
+	for _, x := range h.Set {
+		out = append(out, b.headerOption(x, corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD))
+	}
+	for _, x := range h.Add {
+		out = append(out, b.headerOption(x, corev3.HeaderValueOption_APPEND_IF_EXISTS_OR_ADD))
+	}
+	return out
+}
+
+func (b *builder) headerOption(h blueprints.Header, action corev3.HeaderValueOption_HeaderAppendAction) *corev3.HeaderValueOption {
+	return &corev3.HeaderValueOption{
+		Header:       &corev3.HeaderValue{Key: h.Name, Value: b.format(h.Value, h.Position)},
+		AppendAction: action,
+		// Envoy drops a header whose value is empty, even one that was written so.
+		KeepEmptyValue: len(h.Value) == 0,
+	}
+}
+
+// united is the headers of less and more; where both speak of a name, more's
+// hold alone.
+func united(less, more blueprints.Headers) blueprints.Headers {
+	named := map[string]bool{}
+	for _, list := range [][]blueprints.Header{more.Set, more.Add} {
+		for _, h := range list {
+			named[strings.ToLower(h.Name)] = true
+		}
+	}
+	for _, n := range more.Remove {
+		named[strings.ToLower(n)] = true
+	}
+	keep := func(list []blueprints.Header) []blueprints.Header {
+		return slices.DeleteFunc(slices.Clone(list), func(h blueprints.Header) bool { return named[strings.ToLower(h.Name)] })
+	}
+	return blueprints.Headers{
+		Set:    append(keep(less.Set), more.Set...),
+		Add:    append(keep(less.Add), more.Add...),
+		Remove: append(slices.DeleteFunc(slices.Clone(less.Remove), func(n string) bool { return named[strings.ToLower(n)] }), more.Remove...),
+	}
+}
+
+// header matches one header of a request or an answer.
+func header(name string, m *matcherv3.StringMatcher) *routev3.HeaderMatcher {
+	return &routev3.HeaderMatcher{
+		Name:                 name,
+		HeaderMatchSpecifier: &routev3.HeaderMatcher_StringMatch{StringMatch: m},
+	}
+}

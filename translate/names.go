@@ -1,0 +1,48 @@
+package translate
+
+import (
+	"strconv"
+	"strings"
+
+	"backworks/blueprints"
+)
+
+// Names of what every blueprint has once. A node has one blueprint only, so
+// that a name need not hold the blueprint's.
+const (
+	// ListenerName is the listener on the blueprint's server address.
+	ListenerName = "proxy"
+	// RouteName is the route configuration of that listener.
+	RouteName = "proxy"
+	// AdminCluster is the static cluster of the bootstrap that leads to the
+	// management server's admin listener.
+	AdminCluster = "backworks_admin"
+	// reserved begins the names of clusters that bootstraps define.
+	reserved = "backworks_"
+)
+
+// ClusterName is the name of a pool's cluster and of its assignment. Pool names
+// are unique in a blueprint, so these are.
+func ClusterName(p *blueprints.Pool) string { return p.Name }
+
+// routeName names a route by what it serves, as in "GET /api/users/{id}".
+func routeName(e *blueprints.Endpoint, methods []string) string {
+	m := "ANY"
+	if len(methods) > 0 {
+		m = strings.Join(methods, "|")
+	}
+	return m + " " + e.Path.Raw
+}
+
+// authority is what a client puts into Host for a target: the port is left out
+// where it is the scheme's own.
+func authority(p *blueprints.Pool, t *blueprints.Target) string {
+	host := t.Host
+	if strings.Contains(host, ":") {
+		host = "[" + host + "]"
+	}
+	if p.TLS && t.Port == 443 || !p.TLS && t.Port == 80 {
+		return host
+	}
+	return host + ":" + strconv.Itoa(int(t.Port))
+}

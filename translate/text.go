@@ -1,0 +1,52 @@
+package translate
+
+import (
+	"strings"
+
+	"backworks/blueprints"
+)
+
+// formatters are Envoy's commands for the placeholders without an argument.
+var formatters = map[string]string{
+	"now":        "%START_TIME(%Y-%m-%dT%H:%M:%S.%3fZ)%",
+	"client_ip":  "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%",
+	"request_id": "%REQ(X-REQUEST-ID)%",
+	"method":     "%REQ(:METHOD)%",
+	"path":       "%REQ(X-ENVOY-ORIGINAL-PATH?:PATH)%",
+	"host":       "%REQ(X-FORWARDED-HOST?:AUTHORITY)%",
+	"scheme":     "%REQ(:SCHEME)%",
+}
+
+// format turns t into Envoy's format language. A per cent sign of the blueprint
+// is escaped: with one, whoever writes a header could read Envoy's environment.
+func (b *builder) format(t blueprints.Text, pos blueprints.Position) string {
+	var s strings.Builder
+	for _, p := range t {
+		f, plain := formatters[p.Var]
+		switch {
+		case p.Var == "":
+			s.WriteString(strings.ReplaceAll(p.Literal, "%", "%%"))
+		case plain:
+			s.WriteString(f)
+		case p.Var == "header":
+			s.WriteString("%REQ(" + p.Arg + ")%")
+		case p.Var == "query":
+			s.WriteString("%QUERY_PARAM(" + p.Arg + ")%")
+		default:
+			b.problem(pos, "the placeholder {{"+p.Var+"}} cannot be used here")
+		}
+	}
+	return s.String()
+}
+
+// constant is t without a change per request, and whether it is so.
+func constant(t blueprints.Text) (string, bool) {
+	var s strings.Builder
+	for _, p := range t {
+		if p.Var != "" {
+			return "", false
+		}
+		s.WriteString(p.Literal)
+	}
+	return s.String(), true
+}
