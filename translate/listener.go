@@ -1,9 +1,100 @@
 package translate
 
 import (
+	"net/netip"
+	"strings"
+	"time"
+
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
+	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
+
+	"backworks/blueprints"
 )
 
+// What one client may cost, as Envoy's guide for edge proxies has it ("Configuring
+// Envoy as an edge proxy").
+const (
+	connectionBuffer   = 32 << 10
+	streamsPerClient   = 100
+	streamWindow       = 64 << 10
+	connectionWindow   = 1 << 20
+	streamIdle         = 5 * time.Minute
+	connectionManager  = "envoy.filters.network.http_connection_manager"
+	serverName         = "backworks"
+	statPrefix         = "proxy"
+	anyIPv6            = "::"
+	localhost          = "localhost"
+	localhostAddresses = "127.0.0.1"
+)
+
+// listener is the one that clients connect to. It names its routes and does not
+// hold them: a change of routes then costs no connection.
 func (b *builder) listener() *listenerv3.Listener {
-	return &listenerv3.Listener{Name: ListenerName, Address: socketAddress(b.bp.Server.Host, uint16(b.bp.Server.Port))}
+	s := b.bp.Server
+	return &listenerv3.Listener{
+		Name:                          ListenerName,
+		Address:                       b.listenAddress(s),
+		PerConnectionBufferLimitBytes: u32(connectionBuffer),
+		FilterChains: []*listenerv3.FilterChain{{Filters: []*listenerv3.Filter{{
+			Name:       connectionManager,
+			ConfigType: &listenerv3.Filter_TypedConfig{TypedConfig: b.typed(b.connectionManager(s))},
+		}}}},
+	}
+}
+
+// listenAddress takes an IP address, or localhost: Envoy does not resolve names of
+// listeners.
+func (b *builder) listenAddress(s blueprints.Server) *corev3.Address {
+	host := strings.Trim(s.Host, "[]")
+	if strings.EqualFold(host, localhost) {
+		host = localhostAddresses
+	}
+	if _, err := netip.ParseAddr(host); err != nil {
+		b.problem(s.Position, "the server's host must be an IP address or localhost: 0.0.0.0 is every IPv4 address of this machine, :: is every one")
+	}
+	a := socketAddress(host, uint16(s.Port))
+	// What listens on :: takes IPv4 too, as people expect of it.
+	a.GetSocketAddress().Ipv4Compat = host == anyIPv6
+	return a
+}
+
+func (b *builder) connectionManager(s blueprints.Server) *hcmv3.HttpConnectionManager {
+	return &hcmv3.HttpConnectionManager{
+		StatPrefix: statPrefix,
+		CodecType:  hcmv3.HttpConnectionManager_AUTO,
+		RouteSpecifier: &hcmv3.HttpConnectionManager_Rds{Rds: &hcmv3.Rds{
+			RouteConfigName: RouteName, ConfigSource: ads(),
+		}},
+		HttpFilters:      b.filters(),
+		LocalReplyConfig: b.localReplies(),
+		ServerName:       serverName,
+
+		// The client's address is the connection's, or what the trusted proxies in
+		// front say; nobody is internal, so that x-envoy-* headers of clients, which
+		// could switch retries and timeouts, are dropped.
+		UseRemoteAddress:      boolean(true),
+		XffNumTrustedHops:     uint32(s.TrustedHops),
+		InternalAddressConfig: &hcmv3.HttpConnectionManager_InternalAddressConfig{},
+
+		// A path has one spelling: what a route is matched by is what the target gets.
+		NormalizePath:                boolean(true),
+		MergeSlashes:                 true,
+		PathWithEscapedSlashesAction: hcmv3.HttpConnectionManager_UNESCAPE_AND_REDIRECT,
+
+		// Slow clients must not hold what others need.
+		RequestHeadersTimeout: duration(s.HeaderTimeout),
+		RequestTimeout:        duration(s.RequestTimeout),
+		StreamIdleTimeout:     duration(streamIdle),
+		CommonHttpProtocolOptions: &corev3.HttpProtocolOptions{
+			IdleTimeout: duration(s.IdleTimeout),
+			// Many servers take X_Real_Ip for X-Real-Ip, which we may have set.
+			HeadersWithUnderscoresAction: corev3.HttpProtocolOptions_REJECT_REQUEST,
+		},
+		Http2ProtocolOptions: &corev3.Http2ProtocolOptions{
+			MaxConcurrentStreams:        u32(streamsPerClient),
+			InitialStreamWindowSize:     u32(streamWindow),
+			InitialConnectionWindowSize: u32(connectionWindow),
+		},
+	}
 }

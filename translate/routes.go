@@ -1,7 +1,124 @@
 package translate
 
-import routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+import (
+	"slices"
+	"strings"
 
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	"google.golang.org/protobuf/types/known/anypb"
+	"google.golang.org/protobuf/types/known/wrapperspb"
+
+	"backworks/blueprints"
+)
+
+// forwardedHost is set by the proxy to the client's Host. What a client puts there
+// is believed only where proxies in front are.
+const forwardedHost = "X-Forwarded-Host"
+
+// directBody is Envoy's limit for the bodies of answers in a configuration.
+const directBody = 4096
+
+// routes are all endpoints in the order in which Envoy is to try them, and behind
+// them what answers a known path with a method that it does not have.
 func (b *builder) routes() *routev3.RouteConfiguration {
-	return &routev3.RouteConfiguration{Name: RouteName}
+	h := &routev3.VirtualHost{Name: RouteName, Domains: []string{"*"}}
+	for _, e := range bySpecificity(b.bp.Endpoints) {
+		h.Routes = append(h.Routes, b.endpointRoutes(e)...)
+	}
+	h.Routes = append(h.Routes, b.wrongMethods()...)
+	c := &routev3.RouteConfiguration{
+		Name:         RouteName,
+		VirtualHosts: []*routev3.VirtualHost{h},
+		// By default it is the other way round: what is taken away here would also
+		// be taken away from what a route sets.
+		MostSpecificHeaderMutationsWins: true,
+		// A cluster of the bootstrap is not always there; without it its routes
+		// answer 503.
+		ValidateClusters: boolean(false),
+	}
+	if b.bp.Server.TrustedHops == 0 {
+		c.RequestHeadersToRemove = []string{forwardedHost}
+	}
+	if n := largestBody(h.Routes); n > directBody {
+		c.MaxDirectResponseBodySizeBytes = wrapperspb.UInt32(uint32(n))
+	}
+	return c
+}
+
+// endpointRoutes are an endpoint's routes: one, or two where some of its methods
+// may be sent again and some not.
+func (b *builder) endpointRoutes(e *blueprints.Endpoint) []*routev3.Route {
+	names := b.served(e)
+	switch e.Handler {
+	case blueprints.HandlerStatic:
+		return []*routev3.Route{b.static(e, names)}
+	case blueprints.HandlerMetrics:
+		return []*routev3.Route{b.metrics(e, names)}
+	}
+	return b.proxy(e, names)
+}
+
+// served are the methods of an endpoint. GET serves HEAD as well (RFC 9110,
+// section 9.3.2), unless another endpoint of this path does.
+func (b *builder) served(e *blueprints.Endpoint) []string {
+	if !slices.Contains(e.Methods, "GET") || slices.Contains(e.Methods, "HEAD") {
+		return e.Methods
+	}
+	for _, other := range b.bp.Endpoints {
+		if other != e && comparePaths(other.Path, e.Path) == 0 && slices.Contains(other.Methods, "HEAD") {
+			return e.Methods
+		}
+	}
+	return slices.Sorted(slices.Values(append([]string{"HEAD"}, e.Methods...)))
+}
+
+// route is what all routes of an endpoint have in common. Of the headers of
+// answers, those of its pool or its static answer are between the blueprint's and
+// its own.
+func (b *builder) route(e *blueprints.Endpoint, names []string, between blueprints.Headers) *routev3.Route {
+	m := b.match(e.Path)
+	m.Headers = methods(names)
+	h := united(united(b.bp.ResponseHeaders, between), e.ResponseHeaders)
+	r := &routev3.Route{
+		Name:                    routeName(e, names),
+		Match:                   m,
+		ResponseHeadersToAdd:    b.headerOptions(h),
+		ResponseHeadersToRemove: h.Remove,
+	}
+	if b.takesAway(h.Remove) {
+		r.TypedPerFilterConfig = map[string]*anypb.Any{headerFilter: b.typed(&routev3.FilterConfig{Disabled: true})}
+	}
+	return r
+}
+
+// takesAway says that one of the names is a header of the blueprint, which
+// answerHeaders would put back.
+func (b *builder) takesAway(names []string) bool {
+	for _, list := range [][]blueprints.Header{b.bp.ResponseHeaders.Set, b.bp.ResponseHeaders.Add} {
+		for _, h := range list {
+			if slices.ContainsFunc(names, func(n string) bool { return strings.EqualFold(n, h.Name) }) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func largestBody(routes []*routev3.Route) int {
+	n := 0
+	for _, r := range routes {
+		if body := r.GetDirectResponse().GetBody(); body != nil {
+			n = max(n, len(body.GetInlineString()))
+		}
+	}
+	return n
+}
+
+// only lets a route's own header stand in for one of the same name.
+func only(name, value string) *corev3.HeaderValueOption {
+	return &corev3.HeaderValueOption{
+		Header:       &corev3.HeaderValue{Key: name, Value: value},
+		AppendAction: corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD,
+	}
 }

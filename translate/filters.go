@@ -1,0 +1,99 @@
+package translate
+
+import (
+	"strings"
+
+	mutationv3 "github.com/envoyproxy/go-control-plane/envoy/config/common/mutation_rules/v3"
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	headermutationv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/header_mutation/v3"
+	healthcheckv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/health_check/v3"
+	routerv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/router/v3"
+	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
+	typev3 "github.com/envoyproxy/go-control-plane/envoy/type/v3"
+	"google.golang.org/protobuf/proto"
+
+	"backworks/blueprints"
+)
+
+// The filters' names, by which routes configure them too.
+const (
+	headerFilter = "envoy.filters.http.header_mutation"
+	healthFilter = "envoy.filters.http.health_check"
+	routerFilter = "envoy.filters.http.router"
+)
+
+// healthPath is where the proxy tells its own health.
+const healthPath = "/health"
+
+// filters are all HTTP filters, in the order of a request; answers pass them the
+// other way round. This list is the only place that says the order.
+func (b *builder) filters() []*hcmv3.HttpFilter {
+	var out []*hcmv3.HttpFilter
+	add := func(name string, config proto.Message, wanted bool) {
+		if wanted {
+			out = append(out, &hcmv3.HttpFilter{
+				Name:       name,
+				ConfigType: &hcmv3.HttpFilter_TypedConfig{TypedConfig: b.typed(config)},
+			})
+		}
+	}
+	// First, so that it is the last to see an answer, whoever gave it.
+	add(headerFilter, b.answerHeaders(), b.hasAnswerHeaders())
+	// Before all that could refuse a request: a health probe has no credentials.
+	add(healthFilter, b.health(), b.ownHealth())
+	// Last by Envoy's rule: it ends the chain.
+	add(routerFilter, &routerv3.Router{}, true)
+	return out
+}
+
+func (b *builder) hasAnswerHeaders() bool {
+	return len(b.bp.ResponseHeaders.Set)+len(b.bp.ResponseHeaders.Add) > 0
+}
+
+// answerHeaders puts the blueprint's headers on the answers that meet no route,
+// such as 404, 400 and the health page. Others have them from their route, and so
+// keep what an endpoint made of them.
+func (b *builder) answerHeaders() *headermutationv3.HeaderMutation {
+	m := new(headermutationv3.Mutations)
+	for _, list := range [][]blueprints.Header{b.bp.ResponseHeaders.Set, b.bp.ResponseHeaders.Add} {
+		for _, h := range list {
+			m.ResponseMutations = append(m.ResponseMutations, &mutationv3.HeaderMutation{
+				Action: &mutationv3.HeaderMutation_Append{Append: b.headerOption(h, corev3.HeaderValueOption_ADD_IF_ABSENT)},
+			})
+		}
+	}
+	return &headermutationv3.HeaderMutation{Mutations: m}
+}
+
+// ownHealth says that the proxy answers at healthPath, and no endpoint does.
+func (b *builder) ownHealth() bool {
+	for _, e := range b.bp.Endpoints {
+		if len(e.Path.Segments) == 1 && "/"+e.Path.Segments[0].Literal == healthPath {
+			return false
+		}
+	}
+	return true
+}
+
+// health answers by the health of all pools in use: 200 while each has a target
+// that can serve. It needs neither a target nor the management server.
+func (b *builder) health() *healthcheckv3.HealthCheck {
+	// The filter cuts to whole per cents, and below 1 nothing ever fails.
+	pools := map[string]*typev3.Percent{}
+	for _, e := range b.bp.Endpoints {
+		if e.Handler == blueprints.HandlerProxy {
+			pools[e.Proxy.Pool] = &typev3.Percent{Value: 1}
+		}
+	}
+	return &healthcheckv3.HealthCheck{
+		PassThroughMode:              boolean(false),
+		ClusterMinHealthyPercentages: pools,
+		Headers:                      []*routev3.HeaderMatcher{header(":path", matches(pathAndQuery(healthPath)))},
+	}
+}
+
+// pathAndQuery matches a :path header, which has the query in it.
+func pathAndQuery(path string) string {
+	return strings.ReplaceAll(path, ".", "\\.") + `(?:\?.*)?`
+}

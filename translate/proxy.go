@@ -1,0 +1,103 @@
+package translate
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+
+	"backworks/blueprints"
+)
+
+// metricsPath is the one path of the admin listener that the proxy leads to.
+const (
+	metricsPath    = "/metrics"
+	metricsTimeout = 15 * time.Second
+)
+
+// proxy sends an endpoint's requests to its pool.
+func (b *builder) proxy(e *blueprints.Endpoint, names []string) []*routev3.Route {
+	p := b.pool(e)
+	if p == nil {
+		b.problem(position(e.Proxy.Position, e.Position), "the endpoint's upstream does not exist")
+		return nil
+	}
+	retries := p.Retries
+	if e.Proxy.Retries != nil {
+		retries = *e.Proxy.Retries
+	}
+	unsafeToo := p.RetryUnsafe
+	if e.Proxy.RetryUnsafe != nil {
+		unsafeToo = *e.Proxy.RetryUnsafe
+	}
+	var out []*routev3.Route
+	for _, part := range retryParts(names, retries, unsafeToo) {
+		r := b.route(e, part.methods, p.ResponseHeaders)
+		a := b.routeAction(e, p)
+		a.RetryPolicy = b.retryPolicy(retries, part.safe)
+		headers := united(united(b.bp.RequestHeaders, p.RequestHeaders), e.RequestHeaders)
+		r.RequestHeadersToAdd, r.RequestHeadersToRemove = b.headerOptions(headers), headers.Remove
+		r.Action = &routev3.Route_Route{Route: a}
+		b.rewrite(r, e, p)
+		out = append(out, r)
+	}
+	return out
+}
+
+func (b *builder) pool(e *blueprints.Endpoint) *blueprints.Pool {
+	i := slices.IndexFunc(b.bp.Pools, func(p *blueprints.Pool) bool { return p.Name == e.Proxy.Pool })
+	if i < 0 {
+		return nil
+	}
+	return b.bp.Pools[i]
+}
+
+func (b *builder) routeAction(e *blueprints.Endpoint, p *blueprints.Pool) *routev3.RouteAction {
+	timeout := p.Timeout
+	if e.Proxy.Timeout > 0 {
+		timeout = e.Proxy.Timeout
+	}
+	a := &routev3.RouteAction{
+		ClusterSpecifier: &routev3.RouteAction_Cluster{Cluster: ClusterName(p)},
+		Timeout:          duration(timeout),
+	}
+	if timeout > streamIdle {
+		// The listener's limit for silent streams would end the request first.
+		a.IdleTimeout = duration(timeout)
+	}
+	keep := p.PreserveHost
+	if e.Proxy.PreserveHost != nil {
+		keep = *e.Proxy.PreserveHost
+	}
+	if !keep {
+		a.HostRewriteSpecifier = &routev3.RouteAction_AutoHostRewrite{AutoHostRewrite: boolean(true)}
+		a.AppendXForwardedHost = true
+	}
+	if p.Algorithm == blueprints.IPHash {
+		a.HashPolicy = []*routev3.RouteAction_HashPolicy{{
+			PolicySpecifier: &routev3.RouteAction_HashPolicy_ConnectionProperties_{
+				ConnectionProperties: &routev3.RouteAction_HashPolicy_ConnectionProperties{SourceIp: true},
+			},
+		}}
+	}
+	return a
+}
+
+// metrics leads to the admin listener, to that one path of it.
+func (b *builder) metrics(e *blueprints.Endpoint, names []string) *routev3.Route {
+	r := b.route(e, names, blueprints.Headers{})
+	r.Action = &routev3.Route_Route{Route: &routev3.RouteAction{
+		ClusterSpecifier: &routev3.RouteAction_Cluster{Cluster: AdminCluster},
+		Timeout:          duration(metricsTimeout),
+		RegexRewrite:     rewriteAll("^.*$", metricsPath),
+		HostRewriteSpecifier: &routev3.RouteAction_HostRewriteLiteral{
+			HostRewriteLiteral: localhost,
+		},
+	}}
+	if strings.EqualFold(e.Metrics.Format, "json") {
+		r.RequestHeadersToAdd = []*corev3.HeaderValueOption{only("Accept", jsonType)}
+	}
+	return r
+}

@@ -1,0 +1,68 @@
+package translate
+
+import (
+	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
+	endpointv3 "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
+	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
+	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
+	"google.golang.org/protobuf/proto"
+
+	"backworks/blueprints"
+)
+
+// Static translates bp into listeners and clusters that need no management
+// server: routes and assignments stand inside them. It is what `render` prints, and
+// what Envoy can check offline, since behind ADS it sees nothing.
+func Static(bp *blueprints.Blueprint, state State) (*Resources, blueprints.Problems) {
+	r, problems := Blueprint(bp)
+	if r == nil {
+		return nil, problems
+	}
+	assignments := map[string]*endpointv3.ClusterLoadAssignment{}
+	for _, a := range Assignments(bp, state) {
+		assignments[a.Name] = a.Message.(*endpointv3.ClusterLoadAssignment)
+	}
+	out := &Resources{Secrets: r.Secrets}
+	for _, c := range r.Clusters {
+		c.Message = staticCluster(c.Message.(*clusterv3.Cluster), assignments[c.Name])
+		out.Clusters = append(out.Clusters, c)
+	}
+	routes := map[string]*routev3.RouteConfiguration{}
+	for _, x := range r.Routes {
+		routes[x.Name] = x.Message.(*routev3.RouteConfiguration)
+	}
+	for _, l := range r.Listeners {
+		l.Message = staticListener(l.Message.(*listenerv3.Listener), routes)
+		out.Listeners = append(out.Listeners, l)
+	}
+	return out, problems
+}
+
+func staticCluster(c *clusterv3.Cluster, a *endpointv3.ClusterLoadAssignment) *clusterv3.Cluster {
+	if c.GetType() != clusterv3.Cluster_EDS {
+		return c // Envoy resolves it
+	}
+	c = proto.CloneOf(c)
+	c.ClusterDiscoveryType = &clusterv3.Cluster_Type{Type: clusterv3.Cluster_STATIC}
+	c.EdsClusterConfig = nil
+	c.LoadAssignment = a
+	return c
+}
+
+func staticListener(l *listenerv3.Listener, routes map[string]*routev3.RouteConfiguration) *listenerv3.Listener {
+	l = proto.CloneOf(l)
+	for _, chain := range l.FilterChains {
+		for _, f := range chain.Filters {
+			m := new(hcmv3.HttpConnectionManager)
+			if f.GetTypedConfig().UnmarshalTo(m) != nil {
+				continue // another kind of filter
+			}
+			if c := routes[m.GetRds().GetRouteConfigName()]; c != nil {
+				m.RouteSpecifier = &hcmv3.HttpConnectionManager_RouteConfig{RouteConfig: c}
+			}
+			f.ConfigType = &listenerv3.Filter_TypedConfig{TypedConfig: pack(m)}
+		}
+	}
+	return l
+}

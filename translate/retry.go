@@ -1,0 +1,77 @@
+package translate
+
+import (
+	"slices"
+
+	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	previoushostsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/retry/host/previous_hosts/v3"
+)
+
+// idempotent are the methods that may be sent twice (RFC 9110, section 9.2.2).
+var idempotent = []string{"DELETE", "GET", "HEAD", "OPTIONS", "PUT", "TRACE"}
+
+// When Envoy tries again. What a client must not do twice is sent again only when
+// it certainly never reached a target.
+const (
+	retrySafe   = "reset,connect-failure,refused-stream,retriable-headers"
+	retryUnsafe = "connect-failure,refused-stream,reset-before-request"
+	// otherTargets is how often Envoy looks for a target that was not tried yet.
+	otherTargets = 5
+)
+
+// retryPart are methods of an endpoint that are retried alike.
+type retryPart struct {
+	methods []string
+	safe    bool
+}
+
+// retryParts splits methods (none: any) by whether they may be sent again. The
+// second part of an endpoint for any method has what the first one left.
+func retryParts(names []string, retries int, unsafeToo bool) []retryPart {
+	if retries == 0 || unsafeToo {
+		return []retryPart{{names, true}}
+	}
+	if len(names) == 0 {
+		return []retryPart{{idempotent, true}, {nil, false}}
+	}
+	var safe, other []string
+	for _, n := range names {
+		if slices.Contains(idempotent, n) {
+			safe = append(safe, n)
+		} else {
+			other = append(other, n)
+		}
+	}
+	var out []retryPart
+	if len(safe) > 0 {
+		out = append(out, retryPart{safe, true})
+	}
+	if len(other) > 0 {
+		out = append(out, retryPart{other, false})
+	}
+	return out
+}
+
+// retryPolicy tries again up to retries times, each time at another target. All
+// tries together have the route's timeout.
+func (b *builder) retryPolicy(retries int, safe bool) *routev3.RetryPolicy {
+	if retries == 0 {
+		return nil
+	}
+	p := &routev3.RetryPolicy{
+		RetryOn:    retryUnsafe,
+		NumRetries: u32(retries),
+		RetryHostPredicate: []*routev3.RetryPolicy_RetryHostPredicate{{
+			Name: "envoy.retry_host_predicates.previous_hosts",
+			ConfigType: &routev3.RetryPolicy_RetryHostPredicate_TypedConfig{
+				TypedConfig: b.typed(&previoushostsv3.PreviousHostsPredicate{}),
+			},
+		}},
+		HostSelectionRetryMaxAttempts: otherTargets,
+	}
+	if safe {
+		p.RetryOn = retrySafe
+		p.RetriableHeaders = []*routev3.HeaderMatcher{status(failureStatus)}
+	}
+	return p
+}

@@ -1,0 +1,90 @@
+package translate
+
+import (
+	"cmp"
+	"slices"
+
+	"backworks/blueprints"
+)
+
+// bySpecificity sorts endpoints into the order in which Envoy, which takes the
+// first match, is to try them: from the left, a literal before a parameter with a
+// suffix before a parameter before a rest; then one with methods before one
+// without; then as in the files.
+func bySpecificity(list []*blueprints.Endpoint) []*blueprints.Endpoint {
+	out := slices.Clone(list)
+	slices.SortStableFunc(out, func(a, b *blueprints.Endpoint) int {
+		return cmp.Or(comparePaths(a.Path, b.Path), compareAny(a, b))
+	})
+	return out
+}
+
+func compareAny(a, b *blueprints.Endpoint) int {
+	anyOf := func(e *blueprints.Endpoint) int {
+		if len(e.Methods) == 0 {
+			return 1
+		}
+		return 0
+	}
+	return anyOf(a) - anyOf(b)
+}
+
+func comparePaths(a, b blueprints.Path) int {
+	for i := range max(len(a.Segments), len(b.Segments)) {
+		if c := cmp.Compare(rank(a, i), rank(b, i)); c != 0 {
+			return c
+		}
+		if i < len(a.Segments) && i < len(b.Segments) {
+			// Longer suffixes first; literals only to keep equal paths together.
+			if c := cmp.Or(cmp.Compare(len(b.Segments[i].Suffix), len(a.Segments[i].Suffix)),
+				cmp.Compare(a.Segments[i].Suffix, b.Segments[i].Suffix),
+				cmp.Compare(a.Segments[i].Literal, b.Segments[i].Literal)); c != 0 {
+				return c
+			}
+		}
+	}
+	return 0
+}
+
+// rank orders what may stand at place i of a path. A path that ended is before a
+// rest, which takes nothing as well.
+func rank(p blueprints.Path, i int) int {
+	if i >= len(p.Segments) {
+		return 3
+	}
+	switch s := p.Segments[i]; {
+	case s.Rest:
+		return 4
+	case s.Param == "":
+		return 0
+	case s.Suffix != "":
+		return 1
+	}
+	return 2
+}
+
+// covers says that every request path of b is one of a.
+func covers(a, b blueprints.Path) bool {
+	for i, s := range a.Segments {
+		switch {
+		case s.Rest:
+			return true
+		case i >= len(b.Segments) || b.Segments[i].Rest:
+			return false
+		case s.Param == "" && (b.Segments[i].Param != "" || s.Literal != b.Segments[i].Literal):
+			return false
+		case s.Param != "" && !endsIn(b.Segments[i], s.Suffix):
+			return false
+		}
+	}
+	return len(a.Segments) == len(b.Segments)
+}
+
+// endsIn says that a segment always ends in suffix, with something before it.
+func endsIn(s blueprints.Segment, suffix string) bool {
+	end, free := s.Literal, 1 // at least one character stands before the suffix
+	if s.Param != "" {
+		end, free = s.Suffix, 0
+	}
+	return len(end) >= len(suffix)+free && end[len(end)-len(suffix):] == suffix
+}

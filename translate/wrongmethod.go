@@ -1,0 +1,58 @@
+package translate
+
+import (
+	"slices"
+	"strings"
+
+	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+
+	"backworks/blueprints"
+)
+
+// wrongMethods answer requests whose path an endpoint has, but not with this
+// method: 405 with the methods there are (RFC 9110, section 15.5.6). They stand
+// behind all endpoints, since a less specific one may have the method.
+func (b *builder) wrongMethods() []*routev3.Route {
+	var out []*routev3.Route
+	var last *blueprints.Endpoint
+	sorted := bySpecificity(b.bp.Endpoints)
+	for _, e := range sorted {
+		if last != nil && comparePaths(last.Path, e.Path) == 0 {
+			continue
+		}
+		last = e
+		if allowed, some := b.allowed(sorted, e.Path); some {
+			r := constantAnswer(405, `{"error":"method_not_allowed","message":"this path has other methods, see Allow"}`)
+			r.Name = "405 " + e.Path.Raw
+			r.Match = b.match(e.Path)
+			r.ResponseHeadersToAdd = append(r.ResponseHeadersToAdd, only("Allow", strings.Join(allowed, ", ")), only("Content-Type", jsonType))
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// allowed are the methods of all endpoints that have each request path of p; some
+// is false when one of them takes any.
+func (b *builder) allowed(list []*blueprints.Endpoint, p blueprints.Path) (names []string, some bool) {
+	for _, e := range list {
+		if !covers(e.Path, p) {
+			continue
+		}
+		if len(e.Methods) == 0 {
+			return nil, false
+		}
+		names = append(names, b.served(e)...)
+	}
+	slices.Sort(names)
+	return slices.Compact(names), true
+}
+
+// constantAnswer is a route without a match that always answers the same.
+func constantAnswer(status int, body string) *routev3.Route {
+	d := &routev3.DirectResponseAction{Status: uint32(status)}
+	if body != "" {
+		d.Body = inline(body)
+	}
+	return &routev3.Route{Action: &routev3.Route_DirectResponse{DirectResponse: d}}
+}
