@@ -2,7 +2,6 @@ package fleet
 
 import (
 	"cmp"
-	"path"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -85,32 +84,31 @@ func strongest(patterns []string, name string) (strength, bool) {
 		if p == name {
 			return exact, true
 		}
-		if matched, err := path.Match(p, name); err == nil && matched {
-			best, ok = max(best, 1+literal(p)), true
+		if glob(p, name) {
+			best, ok = max(best, 1+strength(len(p)-strings.Count(p, "*"))), true
 		}
 	}
 	return best, ok
 }
 
-// literal counts the characters of a glob that stand for themselves.
-func literal(pattern string) strength {
-	n := strength(0)
-	for pattern != "" {
-		i := strings.IndexAny(pattern, `*?[\`)
-		if i < 0 {
-			return n + strength(len(pattern))
-		}
-		n += strength(i)
-		switch c := pattern[i]; c {
-		case '[':
-			end := strings.IndexByte(pattern[i:], ']')
-			pattern = pattern[i+max(end, 0)+1:]
-		case '\\':
-			n++
-			pattern = pattern[min(i+2, len(pattern)):]
-		default:
-			pattern = pattern[i+1:]
-		}
+// glob matches name against a pattern in which each * stands for any characters,
+// none included, and everything else for itself.
+func glob(pattern, name string) bool {
+	parts := strings.Split(pattern, "*")
+	first, last := parts[0], parts[len(parts)-1]
+	if len(parts) == 1 {
+		return pattern == name
 	}
-	return n
+	if len(name) < len(first)+len(last) || !strings.HasPrefix(name, first) || !strings.HasSuffix(name, last) {
+		return false
+	}
+	name = name[len(first) : len(name)-len(last)]
+	for _, part := range parts[1 : len(parts)-1] {
+		i := strings.Index(name, part)
+		if i < 0 {
+			return false
+		}
+		name = name[i+len(part):]
+	}
+	return true
 }

@@ -25,11 +25,11 @@ const (
 // are unique in a blueprint, so these are.
 func ClusterName(p *blueprints.Pool) string { return p.Name }
 
-// routeName names a route by what it serves, as in "GET /api/users/{id}".
-func routeName(e *blueprints.Endpoint, methods []string) string {
+// routeName names the routes of an endpoint, as in "GET /api/users/{id}".
+func routeName(e *blueprints.Endpoint) string {
 	m := "ANY"
-	if len(methods) > 0 {
-		m = strings.Join(methods, "|")
+	if len(e.Methods) > 0 {
+		m = strings.Join(e.Methods, "|")
 	}
 	return m + " " + e.Path.Raw
 }

@@ -1,11 +1,13 @@
 package translate
 
 import (
+	bootstrapv3 "github.com/envoyproxy/go-control-plane/envoy/config/bootstrap/v3"
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	endpointv3 "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
+	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
 	"google.golang.org/protobuf/proto"
 
 	"backworks/blueprints"
@@ -65,4 +67,21 @@ func staticListener(l *listenerv3.Listener, routes map[string]*routev3.RouteConf
 		}
 	}
 	return l
+}
+
+// AddTo puts what Static gave into a bootstrap's static resources.
+func (r *Resources) AddTo(config *bootstrapv3.Bootstrap) {
+	if config.StaticResources == nil {
+		config.StaticResources = new(bootstrapv3.Bootstrap_StaticResources)
+	}
+	s := config.StaticResources
+	for _, x := range r.Listeners {
+		s.Listeners = append(s.Listeners, x.Message.(*listenerv3.Listener))
+	}
+	for _, x := range r.Clusters {
+		s.Clusters = append(s.Clusters, x.Message.(*clusterv3.Cluster))
+	}
+	for _, x := range r.Secrets {
+		s.Secrets = append(s.Secrets, x.Message.(*tlsv3.Secret))
+	}
 }

@@ -81,7 +81,7 @@ func (b *builder) route(e *blueprints.Endpoint, names []string, between blueprin
 	m.Headers = methods(names)
 	h := united(united(b.bp.ResponseHeaders, between), e.ResponseHeaders)
 	r := &routev3.Route{
-		Name:                    routeName(e, names),
+		Name:                    routeName(e),
 		Match:                   m,
 		ResponseHeadersToAdd:    b.headerOptions(h),
 		ResponseHeadersToRemove: h.Remove,

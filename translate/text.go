@@ -33,7 +33,7 @@ func (b *builder) format(t blueprints.Text, pos blueprints.Position) string {
 		case p.Var == "query":
 			s.WriteString("%QUERY_PARAM(" + p.Arg + ")%")
 		default:
-			b.problem(pos, "the placeholder {{"+p.Var+"}} cannot be used here")
+			b.problem(pos, "the placeholder "+blueprints.Text{p}.String()+" cannot be used here")
 		}
 	}
 	return s.String()

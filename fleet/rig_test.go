@@ -1,0 +1,222 @@
+package fleet
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+
+	"backworks/blueprints"
+	"backworks/xds"
+)
+
+// patience is for what has to happen; nothing waits this long when it does.
+const patience = 10 * time.Second
+
+// recorder stands for the xds server and keeps what it was given.
+type recorder struct {
+	mu        sync.Mutex
+	snapshots map[string]*xds.Snapshot
+	overlays  map[string][]*xds.Resource
+	publishes int
+	nodes     []xds.NodeStatus
+	notify    func(xds.Event)
+	given     chan struct{} // receives after each call, if anyone waits
+}
+
+func newRecorder() *recorder {
+	return &recorder{overlays: map[string][]*xds.Resource{}, given: make(chan struct{}, 1)}
+}
+
+func (r *recorder) change(f func()) {
+	r.mu.Lock()
+	f()
+	r.mu.Unlock()
+	select {
+	case r.given <- struct{}{}:
+	default:
+	}
+}
+
+func (r *recorder) Publish(groups map[string]*xds.Snapshot) {
+	r.change(func() { r.snapshots = maps.Clone(groups); r.publishes++ })
+}
+
+func (r *recorder) Overlay(group, _ string, resources []*xds.Resource) {
+	r.change(func() {
+		r.overlays[group] = resources
+		if resources == nil {
+			delete(r.overlays, group)
+		}
+	})
+}
+
+func (r *recorder) Nodes() []xds.NodeStatus {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.nodes
+}
+
+func (r *recorder) Notify(f func(xds.Event)) { r.notify = f }
+
+// names is a fake name server.
+type names struct {
+	mu      sync.Mutex
+	answers map[string][]netip.Addr
+	asked   map[string]int
+}
+
+func (n *names) set(host string, addresses ...string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.answers[host] = nil
+	for _, a := range addresses {
+		n.answers[host] = append(n.answers[host], netip.MustParseAddr(a))
+	}
+}
+
+func (n *names) lookup(_ context.Context, host string) ([]netip.Addr, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.asked[host]++
+	if len(n.answers[host]) == 0 {
+		return nil, errors.New("no such host")
+	}
+	return n.answers[host], nil
+}
+
+// rig is a running fleet over a folder of blueprints.
+type rig struct {
+	*testing.T
+	dir     string
+	server  *recorder
+	names   *names
+	changes chan struct{}
+	kept    *memory
+	fleet   *Fleet
+	stop    func()
+}
+
+// memory is a LastGood.
+type memory struct {
+	mu    sync.Mutex
+	good  map[string]blueprints.FileSet
+	fails error
+	saved chan struct{}
+}
+
+func (m *memory) Load() (map[string]blueprints.FileSet, error) { return nil, nil }
+
+func (m *memory) Save(good map[string]blueprints.FileSet) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	defer func() {
+		select {
+		case m.saved <- struct{}{}:
+		default:
+		}
+	}()
+	if m.fails != nil {
+		return m.fails
+	}
+	m.good = good
+	return nil
+}
+
+// newRig writes files and runs a fleet on them. The names a.test and b.test have
+// addresses.
+func newRig(t *testing.T, files map[string]string) *rig {
+	t.Helper()
+	r := &rig{
+		T: t, dir: t.TempDir(), server: newRecorder(), changes: make(chan struct{}, 1),
+		names: &names{answers: map[string][]netip.Addr{}, asked: map[string]int{}},
+		kept:  &memory{saved: make(chan struct{}, 1)},
+	}
+	r.names.set("a.test", "10.0.0.1")
+	r.names.set("b.test", "10.0.0.2", "fd00::2")
+	for name, content := range files {
+		r.write(name, content)
+	}
+	translator, groups := NewTranslator(), &Groups{}
+	r.fleet = New(Options{
+		Loader:     blueprints.NewLoader(blueprints.Options{Path: r.dir, Check: translator.Check}),
+		Translator: translator, Groups: groups, Server: r.server, Logger: hclog.NewNullLogger(),
+		Changes: r.changes, Keep: r.kept, Resolve: r.names.lookup, ResolveEvery: time.Millisecond,
+	})
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	r.fleet.Start(ctx)
+	go func() { ended <- r.fleet.Run(ctx) }()
+	r.stop = sync.OnceFunc(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+	t.Cleanup(r.stop)
+	return r
+}
+
+func (r *rig) file(name string) string { return filepath.Join(r.dir, name) }
+
+func (r *rig) write(name, content string) {
+	r.Helper()
+	if err := os.MkdirAll(filepath.Dir(r.file(name)), 0o700); err != nil {
+		r.Fatal(err)
+	}
+	if err := os.WriteFile(r.file(name), []byte(content), 0o600); err != nil {
+		r.Fatal(err)
+	}
+}
+
+func (r *rig) reload() *Report {
+	r.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	report, err := r.fleet.Reload(ctx)
+	if err != nil {
+		r.Fatal(err)
+	}
+	return report
+}
+
+// until waits for calls to the server until ok holds.
+func (r *rig) until(what string, ok func() bool) {
+	r.Helper()
+	deadline := time.After(patience)
+	for {
+		r.server.mu.Lock()
+		done := ok()
+		r.server.mu.Unlock()
+		if done {
+			return
+		}
+		select {
+		case <-r.server.given:
+		case <-deadline:
+			r.Fatalf("never saw %s", what)
+		}
+	}
+}
+
+// blueprint is a file with one pool a target, "name=url", and one endpoint.
+func blueprint(name string, pools ...string) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "name: %[1]s\nnodes: {id: %[1]s}\nplugins:\n  proxy:\n    config:\n      upstreams:\n", name)
+	for _, p := range pools {
+		pool, url, _ := strings.Cut(p, "=")
+		fmt.Fprintf(&b, "        %s:\n          targets:\n            - {name: t, url: %q}\n", pool, url)
+	}
+	first, _, _ := strings.Cut(pools[0], "=")
+	fmt.Fprintf(&b, "endpoints:\n  - path: /x\n    method: GET\n    handler: proxy\n    config: {proxy: {upstream: %s}}\n", first)
+	return b.String()
+}

@@ -1,0 +1,165 @@
+package translate_test
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	bootstrapv3 "github.com/envoyproxy/go-control-plane/envoy/config/bootstrap/v3"
+
+	"backworks/blueprints"
+	"backworks/envoy"
+	"backworks/translate"
+)
+
+// proxy is a real Envoy on the rendering of a blueprint.
+type proxy struct {
+	url   string
+	admin *envoy.Admin
+}
+
+// serve starts an Envoy on a blueprint; $NAME in it is replaced by targets[NAME].
+func serve(t *testing.T, blueprint string, targets map[string]string) *proxy {
+	t.Helper()
+	for name, url := range targets {
+		blueprint = strings.ReplaceAll(blueprint, "$"+name, url)
+	}
+	file := filepath.Join(t.TempDir(), "main.yaml")
+	if err := os.WriteFile(file, []byte(blueprint), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	result := blueprints.NewLoader(blueprints.Options{Path: file}).Load()
+	if err := result.Problems.Err(); err != nil {
+		t.Fatal(err)
+	}
+	r, problems := translate.Static(result.Set.Blueprints[0], translate.State{})
+	if r == nil {
+		t.Fatal(problems)
+	}
+	// A socket's path must be short, and t.TempDir has the test's name in it.
+	dir, err := os.MkdirTemp("", "bw")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	admin := envoy.UnixAddress(filepath.Join(dir, "a.sock"))
+	config, err := envoy.Bootstrap{Admin: admin}.Message()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.AddTo(config)
+	return start(t, dir, config, admin)
+}
+
+func start(t *testing.T, dir string, config *bootstrapv3.Bootstrap, admin envoy.Address) *proxy {
+	t.Helper()
+	binary, err := envoy.Find("", "../.tools")
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Envoy picks a free port.
+	a := config.StaticResources.Listeners[0].Address.GetSocketAddress()
+	a.Address = "127.0.0.1"
+	a.PortSpecifier = nil
+	yaml, err := envoy.YAML(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(dir, "envoy.yaml")
+	yaml = []byte(strings.Replace(string(yaml), `address: "127.0.0.1"`, "address: \"127.0.0.1\"\n        port_value: 0", 1))
+	if err := os.WriteFile(file, yaml, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(binary, "-c", file, "--concurrency", "1", "--base-id", "0", "--use-dynamic-base-id", "-l", "warning")
+	cmd.Stderr = os.Stderr
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+	p := &proxy{admin: envoy.NewAdmin(admin)}
+	poll(t, func() bool {
+		_, live, err := p.admin.Ready(t.Context())
+		return err == nil && live
+	})
+	listeners, err := p.admin.Listeners(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.url = "http://" + listeners[translate.ListenerName]
+	return p
+}
+
+func poll(t *testing.T, done func() bool) {
+	t.Helper()
+	deadline := time.NewTimer(20 * time.Second)
+	defer deadline.Stop()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for !done() {
+		select {
+		case <-tick.C:
+		case <-deadline.C:
+			t.Fatal("not within 20 s")
+		}
+	}
+}
+
+// ask sends one request, with headers as "Name: value".
+func (p *proxy) ask(t *testing.T, method, path string, headers ...string) (*http.Response, string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, p.url, http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.URL.Opaque = "//" + req.URL.Host + path // as it is, not normalised
+	for _, h := range headers {
+		name, value, _ := strings.Cut(h, ": ")
+		if name == "Host" {
+			req.Host = value
+		}
+		req.Header.Add(name, value)
+	}
+	resp, err := http.DefaultTransport.RoundTrip(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp, string(body)
+}
+
+// target answers with what it was asked, one line each: method and URI, then Host
+// and the named headers.
+func target(t *testing.T, headers ...string) string {
+	t.Helper()
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("X-Target", "yes")
+		lines := []string{r.Method + " " + r.RequestURI}
+		for _, h := range headers {
+			if h == "Host" {
+				lines = append(lines, "Host: "+r.Host)
+				continue
+			}
+			for _, v := range r.Header.Values(h) {
+				lines = append(lines, h+": "+v)
+			}
+		}
+		_, _ = io.WriteString(w, strings.Join(lines, "\n"))
+	}))
+	t.Cleanup(s.Close)
+	return s.URL
+}
