@@ -13,6 +13,7 @@ import (
 	"time"
 
 	bootstrapv3 "github.com/envoyproxy/go-control-plane/envoy/config/bootstrap/v3"
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 
 	"backworks/blueprints"
 	"backworks/envoy"
@@ -67,13 +68,12 @@ func start(t *testing.T, dir string, config *bootstrapv3.Bootstrap, admin envoy.
 	// Envoy picks a free port.
 	a := config.StaticResources.Listeners[0].Address.GetSocketAddress()
 	a.Address = "127.0.0.1"
-	a.PortSpecifier = nil
+	a.PortSpecifier = &corev3.SocketAddress_PortValue{PortValue: 0}
 	yaml, err := envoy.YAML(config)
 	if err != nil {
 		t.Fatal(err)
 	}
 	file := filepath.Join(dir, "envoy.yaml")
-	yaml = []byte(strings.Replace(string(yaml), `address: "127.0.0.1"`, "address: \"127.0.0.1\"\n        port_value: 0", 1))
 	if err := os.WriteFile(file, yaml, 0o600); err != nil {
 		t.Fatal(err)
 	}
