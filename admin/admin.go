@@ -1,0 +1,90 @@
+// Package admin is the admin listener: what people, load balancers and Prometheus
+// ask the management server.
+//
+// In come HTTP requests, and the fleet as it is now; out go metrics, health,
+// readiness, status and targets, and a reload by hand. It keeps nothing but
+// counters, never changes a configuration, and is not to be driven by a web page
+// (see guard).
+package admin
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/hashicorp/go-hclog"
+
+	"backworks/envoy"
+	"backworks/fleet"
+)
+
+// Fleet is what the pages show; *fleet.Fleet is one.
+type Fleet interface {
+	// Status, Ready and Numbers are what is known without asking anyone.
+	Status() fleet.Status
+	Ready() bool
+	Numbers() fleet.Numbers
+	// Reload loads by hand.
+	Reload(context.Context) (*fleet.Report, error)
+}
+
+// Options are what the pages are made of.
+type Options struct {
+	// Fleet must be set.
+	Fleet Fleet
+	// Sidecar tells of the Envoy that we run; nil: there is none.
+	Sidecar func() envoy.State
+	// XDS counts what happens on the streams; nil: no such metrics.
+	XDS *XDSStats
+	// Logger is the parent of the package's; nil: nothing is logged.
+	Logger hclog.Logger
+	// Version is the product's, as in "1.2.3".
+	Version string
+	// Hosts are more names by which clients may call the listener. It answers to IP
+	// addresses, names without a dot (localhost, a container's) and *.localhost
+	// without being told.
+	Hosts []string
+}
+
+// New makes all pages:
+//
+//	GET  /                what is there
+//	GET  /health          200 as long as the process serves
+//	GET  /ready           200 when an Envoy has acknowledged what is published, else 503
+//	GET  /metrics         Prometheus text of all Envoys and of our own; JSON when asked for
+//	GET  /api/v1/status   nodes, blueprints, problems
+//	GET  /api/v1/targets  the targets as the Envoys see them
+//	POST /api/v1/reload   load the blueprints now
+func New(o Options) http.Handler {
+	p := newPages(o)
+	return p.guarded(p.routes(
+		route{"/", http.MethodGet, p.index},
+		route{"/health", http.MethodGet, p.health},
+		route{"/ready", http.MethodGet, p.ready},
+		route{"/metrics", http.MethodGet, p.metrics},
+		route{"/api/v1/status", http.MethodGet, p.status},
+		route{"/api/v1/targets", http.MethodGet, p.targets},
+		route{"/api/v1/reload", http.MethodPost, p.reload},
+	))
+}
+
+// Metrics makes /metrics alone, for the listener to which Envoys lead a blueprint's
+// endpoints of handler metrics: through it the others must not be reached.
+func Metrics(o Options) http.Handler {
+	p := newPages(o)
+	return p.guarded(p.routes(route{"/metrics", http.MethodGet, p.metrics}))
+}
+
+// pages are the handlers.
+type pages struct {
+	Options
+	log hclog.Logger
+}
+
+func newPages(o Options) *pages {
+	p := &pages{Options: o, log: o.Logger}
+	if p.log == nil {
+		p.log = hclog.NewNullLogger()
+	}
+	p.log = p.log.Named("admin")
+	return p
+}
