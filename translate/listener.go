@@ -24,6 +24,7 @@ const (
 	serverName         = "backworks"
 	statPrefix         = "proxy"
 	anyIPv6            = "::"
+	nobody             = "0.0.0.0"
 	localhost          = "localhost"
 	localhostAddresses = "127.0.0.1"
 )
@@ -73,9 +74,12 @@ func (b *builder) connectionManager(s blueprints.Server) *hcmv3.HttpConnectionMa
 		// The client's address is the connection's, or what the trusted proxies in
 		// front say; nobody is internal, so that x-envoy-* headers of clients, which
 		// could switch retries and timeouts, are dropped.
-		UseRemoteAddress:      boolean(true),
-		XffNumTrustedHops:     uint32(s.TrustedHops),
-		InternalAddressConfig: &hcmv3.HttpConnectionManager_InternalAddressConfig{},
+		// An empty list would mean Envoy's default, the private networks.
+		UseRemoteAddress:  boolean(true),
+		XffNumTrustedHops: uint32(s.TrustedHops),
+		InternalAddressConfig: &hcmv3.HttpConnectionManager_InternalAddressConfig{
+			CidrRanges: []*corev3.CidrRange{{AddressPrefix: nobody, PrefixLen: u32(32)}},
+		},
 
 		// A path has one spelling: what a route is matched by is what the target gets.
 		NormalizePath:                boolean(true),

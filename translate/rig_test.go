@@ -122,7 +122,10 @@ func (p *proxy) ask(t *testing.T, method, path string, headers ...string) (*http
 	if err != nil {
 		t.Fatal(err)
 	}
-	req.URL.Opaque = "//" + req.URL.Host + path // as it is, not normalised
+	req.URL.Opaque = path // as it is, not normalised
+	if strings.HasPrefix(path, "//") {
+		req.URL.Opaque = "//" + req.URL.Host + path // else it would be taken for a host
+	}
 	for _, h := range headers {
 		name, value, _ := strings.Cut(h, ": ")
 		if name == "Host" {
