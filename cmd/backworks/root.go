@@ -1,0 +1,86 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// rootCommand makes the tree of commands anew, so that tests share nothing.
+func rootCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "backworks",
+		Short: "YAML blueprints on Envoys: edits are live in milliseconds, no request lost",
+		Example: `  backworks init                    write a first blueprint
+  backworks start --watch --demo    put it on an Envoy, with backends to try it on
+  backworks validate                say what is wrong with it, by file, line and column`,
+		Args: func(root *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return unknownCommand(root, args[0])
+			}
+			return nil
+		},
+		RunE:          func(root *cobra.Command, _ []string) error { return root.Help() },
+		SilenceErrors: true, // run prints them
+		SilenceUsage:  true,
+	}
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.CompletionOptions.DisableDefaultCmd = true // completion.go has one
+	root.SuggestionsMinimumDistance = 2
+	root.AddCommand(startCommand())
+	root.SetHelpCommand(helpCommand(root))
+	for _, c := range root.Commands() {
+		c.Args = checked(c.Args)
+		c.DisableFlagsInUseLine = true
+	}
+	return root
+}
+
+func unknownCommand(root *cobra.Command, name string) error {
+	if suggestions := root.SuggestionsFor(name); len(suggestions) > 0 {
+		return wrongUse("unknown command %q: did you mean %s?", name, strings.Join(suggestions, " or "))
+	}
+	return wrongUse("unknown command %q", name)
+}
+
+// checked makes an error about arguments one of usage.
+func checked(check cobra.PositionalArgs) cobra.PositionalArgs {
+	if check == nil {
+		check = cobra.NoArgs
+	}
+	return func(c *cobra.Command, args []string) error {
+		if err := check(c, args); err != nil {
+			return usageError{err}
+		}
+		return nil
+	}
+}
+
+// noArgs says which argument is one too many.
+func noArgs(_ *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return fmt.Errorf("unexpected argument %q", args[0])
+	}
+	return nil
+}
+
+func helpCommand(root *cobra.Command) *cobra.Command {
+	return &cobra.Command{
+		Use:     "help [COMMAND]",
+		Short:   "Show what a command does, with examples",
+		Example: "  backworks help start",
+		Args:    cobra.MaximumNArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return root.Help()
+			}
+			for _, c := range root.Commands() {
+				if c.Name() == args[0] {
+					return c.Help()
+				}
+			}
+			return unknownCommand(root, args[0])
+		},
+	}
+}

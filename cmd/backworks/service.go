@@ -1,0 +1,188 @@
+package main
+
+import (
+	"context"
+	"io"
+	"path/filepath"
+	"slices"
+
+	"github.com/hashicorp/go-hclog"
+
+	"backworks/blueprints"
+	"backworks/demo"
+	"backworks/envoy"
+	"backworks/fleet"
+	"backworks/store"
+	"backworks/xds"
+)
+
+// The node that our own Envoy is; a blueprint's `nodes` may name it.
+const (
+	sidecarID      = "sidecar"
+	sidecarCluster = "backworks"
+)
+
+// service is all that one `start` consists of. It is prepared step by step, and
+// nothing runs until every step has gone well.
+type service struct {
+	startFlags
+	log    hclog.Logger
+	stdout io.Writer
+
+	binary   string // of Envoy; "" without a sidecar
+	dir      string // the state dir
+	store    *store.Store
+	set      *blueprints.Set // of the first load
+	own      *blueprints.Blueprint
+	problems blueprints.Problems
+
+	watcher *store.Watcher
+	server  *xds.Server
+	fleet   *fleet.Fleet
+	groups  *fleet.Groups
+	sidecar *envoy.Sidecar
+	demos   *demo.Group
+	sockets sockets
+
+	undo []func()
+}
+
+// start runs a service until a signal ends it.
+func start(ctx context.Context, f startFlags, stdout, stderr io.Writer) error {
+	s := &service{startFlags: f, log: f.newLogger(stderr), stdout: stdout}
+	signals, stop := takeSignals()
+	defer stop()
+	defer s.close()
+	for _, step := range []func(context.Context) error{s.find, s.open, s.load, s.publish, s.listen, s.prepareEnvoy} {
+		if err := step(ctx); err != nil {
+			return err
+		}
+	}
+	s.log.SetLevel(f.logLevel())
+	return s.run(ctx, signals)
+}
+
+// close undoes the steps, the last one first.
+func (s *service) close() {
+	for _, undo := range slices.Backward(s.undo) {
+		undo()
+	}
+}
+
+// find looks for what there must be, before anything is touched.
+func (s *service) find(context.Context) (err error) {
+	if s.blueprint, err = findBlueprint(s.blueprint); err != nil {
+		return err
+	}
+	if s.withSidecar() {
+		if s.binary, err = envoy.Find(s.envoy, ""); err != nil {
+			return err
+		}
+	}
+	s.dir, err = stateDir(s.stateDir, s.blueprint)
+	return err
+}
+
+// open takes the state dir, which no other process may have.
+func (s *service) open(context.Context) (err error) {
+	closeToOthers()
+	if s.store, err = store.Open(s.dir, s.log); err != nil {
+		return err
+	}
+	s.undo = append(s.undo, func() {
+		if err := s.store.Close(); err != nil {
+			s.log.Warn("state dir was not closed well", "error", err)
+		}
+		envoy.RemoveSocketDir(s.dir)
+	})
+	if !s.withSidecar() {
+		return nil
+	}
+	if s.sockets.envoyAdmin, err = envoy.AdminSocket(s.dir); err != nil {
+		return err
+	}
+	if s.sockets.xds, err = envoy.XDSSocket(s.dir); err != nil {
+		return err
+	}
+	_, path, err := s.sockets.xds.Split()
+	s.sockets.admin = envoy.UnixAddress(filepath.Join(filepath.Dir(path), "admin.sock"))
+	return err
+}
+
+// load reads the blueprints for the first time and decides whether they will do. The
+// fleet's own first load finds the same and costs nothing.
+func (s *service) load(context.Context) error {
+	good, err := s.store.Load()
+	if err != nil {
+		return err
+	}
+	translator := fleet.NewTranslator()
+	loader := blueprints.NewLoader(blueprints.Options{Path: s.blueprint, Port: int(s.port), Check: translator.Check, LastGood: good})
+	result := loader.Load()
+	bad := len(result.Problems.Errors()) > 0
+	if bad && s.strict || len(result.Set.Blueprints) == 0 {
+		return badBlueprints{result.Problems}
+	}
+	s.set, s.problems = result.Set, result.Problems
+	s.groups = &fleet.Groups{}
+	s.server = xds.NewServer(xds.Options{Logger: s.log, Group: s.groups.Group})
+	s.undo = append(s.undo, s.server.Stop)
+	options := fleet.Options{
+		Loader: loader, Translator: translator, Groups: s.groups, Server: s.server, Logger: s.log, Keep: s.store,
+	}
+	if s.watch {
+		s.watcher = store.NewWatcher(s.log)
+		options.Changes, options.Watch = s.watcher.Changes(), s.watcher.Set
+	}
+	if s.withSidecar() {
+		options.Envoys = append(options.Envoys, s.sockets.envoyAdmin)
+	}
+	for _, url := range s.envoyAdmin {
+		options.Envoys = append(options.Envoys, envoy.Address(url))
+	}
+	s.fleet = fleet.New(options)
+	return nil
+}
+
+// publish hands the blueprints to the xDS server, and finds the one that our own
+// Envoy will get.
+func (s *service) publish(ctx context.Context) error {
+	report := s.fleet.Start(ctx)
+	if len(report.Blueprints) == 0 { // edited since the first load
+		return badBlueprints{report.Problems}
+	}
+	if s.withSidecar() {
+		file, fits := s.groups.Group(xds.Node{ID: sidecarID, Cluster: sidecarCluster})
+		if !fits {
+			s.log.Warn("no blueprint is for the envoy that start runs, so it will serve nothing", "node", sidecarID, "cluster", sidecarCluster)
+		}
+		for _, bp := range s.set.Blueprints {
+			if fits && bp.File == file {
+				s.own = bp
+			}
+		}
+	}
+	return nil
+}
+
+// prepareEnvoy makes the sidecar, which starts when everything else runs.
+func (s *service) prepareEnvoy(context.Context) error {
+	if !s.withSidecar() {
+		return nil
+	}
+	bootstrap := envoy.Bootstrap{
+		NodeID: sidecarID, NodeCluster: sidecarCluster,
+		XDS: s.sockets.xds, Admin: s.sockets.envoyAdmin, AdminListener: s.sockets.admin,
+	}
+	if s.own != nil {
+		bootstrap.MaxConnections = s.own.Server.MaxConnections
+	}
+	message, err := bootstrap.Message()
+	if err != nil {
+		return err
+	}
+	s.sidecar, err = envoy.NewSidecar(envoy.SidecarOptions{
+		Path: s.binary, Bootstrap: message, StateDir: s.dir, Args: s.envoyArgs, KeepOnStop: s.keepEnvoy, Logger: s.log,
+	})
+	return err
+}

@@ -1,0 +1,128 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strconv"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/spf13/cobra"
+)
+
+// startFlags are what `start` was called with.
+type startFlags struct {
+	blueprint     string
+	watch         bool
+	port          uint16
+	dashboardPort uint16
+	xdsListen     string
+	adminListen   string
+	envoy         string
+	envoyAdmin    []string
+	envoyArgs     []string
+	keepEnvoy     bool
+	stateDir      string
+	strict        bool
+	demo          bool
+	verbose       bool
+}
+
+// withSidecar tells whether `start` runs an Envoy itself.
+func (f *startFlags) withSidecar() bool { return f.envoy != "none" }
+
+func startCommand() *cobra.Command {
+	f := &startFlags{}
+	c := &cobra.Command{
+		Use:   "start [flags] [-- ENVOY ARGS]",
+		Short: "Put blueprints on an Envoy, or on those that others run",
+		Long: `Start loads a blueprint, or a folder of them, and serves it.
+
+It finds an Envoy (--envoy, $ENVOY, PATH, .tools), runs it and keeps it running. With
+--envoy none it serves Envoys that others run; "backworks bootstrap" makes what those
+are started with. SIGHUP loads the blueprints again. SIGTERM and Ctrl-C let requests in
+flight finish; a second one does not wait for them.`,
+		Example: `  backworks start                               the blueprint in this folder
+  backworks start --watch -c blueprints/        a folder; edits are live when saved
+  backworks start --watch --demo                with backends to try it on
+  backworks start --envoy none --xds-listen 0.0.0.0:18000
+  backworks start -- --concurrency 2            what follows -- goes to Envoy`,
+		Args: f.takeArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return start(c.Context(), *f, c.OutOrStdout(), c.ErrOrStderr())
+		},
+	}
+	flags := c.Flags()
+	flags.StringVarP(&f.blueprint, "config", "c", "", "blueprint `FILE|DIR`; by default backworks.yaml, main.yaml, blueprints/main.yaml or blueprint.yaml")
+	flags.BoolVarP(&f.watch, "watch", "w", false, "load again when a file changes")
+	flags.VarP((*portFlag)(&f.port), "port", "p", "`PORT` of the proxy, in place of the blueprint's (8080)")
+	flags.Var((*portFlag)(&f.dashboardPort), "dashboard-port", "`PORT` of the admin listener, in place of the blueprint's (8081)")
+	flags.StringVar(&f.adminListen, "admin-listen", "", "`ADDR` of the admin listener (127.0.0.1:8081)")
+	flags.StringVar(&f.xdsListen, "xds-listen", "", "`ADDR` to serve other Envoys on; 127.0.0.1:18000 with --envoy none, else none")
+	flags.StringVar(&f.envoy, "envoy", "auto", "the Envoy to run: `auto|none|PATH`")
+	flags.StringArrayVar(&f.envoyAdmin, "envoy-admin", nil, "`URL` of the admin interface of an Envoy that others run, for metrics and targets; may be repeated")
+	flags.BoolVar(&f.keepEnvoy, "keep-envoy", false, "leave Envoy running at the end; the next start takes it over")
+	flags.StringVar(&f.stateDir, "state-dir", "", "`DIR` for last good blueprints and sockets (~/.local/state/backworks/...)")
+	flags.BoolVar(&f.strict, "strict", false, "do not start on a last good version, nor on some blueprints of a folder")
+	flags.BoolVar(&f.demo, "demo", false, "run demo backends on ports 3001 to 3003")
+	flags.BoolVarP(&f.verbose, "verbose", "v", false, "log what is done, not only what changes")
+	return c
+}
+
+// takeArgs keeps what follows "--" for Envoy; there are no other arguments.
+func (f *startFlags) takeArgs(c *cobra.Command, args []string) error {
+	dash := c.ArgsLenAtDash()
+	if dash < 0 {
+		dash = len(args)
+	}
+	f.envoyArgs = args[dash:]
+	switch {
+	case dash > 0:
+		return fmt.Errorf("unexpected argument %q: a blueprint is named with -c", args[0])
+	case !f.withSidecar() && len(f.envoyArgs) > 0:
+		return fmt.Errorf("arguments for Envoy and --envoy none exclude each other")
+	case !f.withSidecar() && f.keepEnvoy:
+		return fmt.Errorf("--keep-envoy and --envoy none exclude each other")
+	case f.adminListen != "" && f.dashboardPort != 0:
+		return fmt.Errorf("--admin-listen and --dashboard-port exclude each other")
+	}
+	return nil
+}
+
+// logLevel is for people: info is what changed.
+func (f *startFlags) logLevel() hclog.Level {
+	if f.verbose {
+		return hclog.Debug
+	}
+	return hclog.Info
+}
+
+// newLogger logs warnings only, unless it is to be verbose: what stands against a
+// start is to be read without steps that went well above it.
+func (f *startFlags) newLogger(w io.Writer) hclog.Logger {
+	level := hclog.Warn
+	if f.verbose {
+		level = hclog.Debug
+	}
+	return hclog.New(&hclog.LoggerOptions{Name: "backworks", Level: level, Output: w})
+}
+
+// portFlag is a TCP port; 0, which no flag can be, is none given.
+type portFlag uint16
+
+func (p *portFlag) String() string {
+	if *p == 0 {
+		return ""
+	}
+	return strconv.Itoa(int(*p))
+}
+
+func (p *portFlag) Set(s string) error {
+	n, err := strconv.ParseUint(s, 10, 16)
+	if err != nil || n == 0 {
+		return fmt.Errorf("must be from 1 to 65535")
+	}
+	*p = portFlag(n)
+	return nil
+}
+
+func (p *portFlag) Type() string { return "port" }

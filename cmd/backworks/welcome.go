@@ -1,0 +1,87 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"maps"
+	"net"
+	"slices"
+	"strings"
+
+	"backworks/blueprints"
+)
+
+// welcome tells what listens where, once that is true.
+func (s *service) welcome(ctx context.Context) error {
+	if s.sidecar != nil {
+		select {
+		case <-s.sidecar.Live():
+		case <-ctx.Done():
+			return nil
+		}
+	}
+	var b strings.Builder
+	if s.sidecar != nil {
+		s.aboutProxy(ctx, &b)
+	}
+	if s.sockets.xdsTCP != nil {
+		fmt.Fprintf(&b, "xDS     %s\n", s.sockets.xdsTCP.Addr())
+	}
+	if s.demos != nil {
+		fmt.Fprintf(&b, "demo    http://%s\n", strings.Join(s.demos.Addresses(), "  http://"))
+	}
+	fmt.Fprintf(&b, "admin   http://%s\n", s.sockets.adminTCP.Addr())
+	_, err := io.WriteString(s.stdout, b.String())
+	<-ctx.Done()
+	return err
+}
+
+// aboutProxy asks Envoy what it listens on, for a listener may have been refused.
+func (s *service) aboutProxy(ctx context.Context, b *strings.Builder) {
+	listeners, err := s.sidecar.Admin().Listeners(ctx)
+	if err != nil || len(listeners) == 0 {
+		fmt.Fprintf(b, "Envoy %s runs, but listens nowhere\n", s.sidecar.State().Version)
+		return
+	}
+	for _, name := range slices.Sorted(maps.Keys(listeners)) {
+		url := "http://" + reachable(listeners[name])
+		fmt.Fprintf(b, "proxy   %s\n", url)
+		if path := pathToTry(s.own); path != "" {
+			fmt.Fprintf(b, "        curl %s%s\n", url, path)
+		}
+	}
+}
+
+// reachable is a listener's address as a client on this machine writes it.
+func reachable(address string) string {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return address
+	}
+	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
+		host = "localhost"
+	}
+	return net.JoinHostPort(host, port)
+}
+
+// pathToTry is an endpoint that a plain GET answers, best one that leads to a target.
+func pathToTry(bp *blueprints.Blueprint) string {
+	if bp == nil {
+		return ""
+	}
+	best := ""
+	for _, e := range bp.Endpoints {
+		plain := !slices.ContainsFunc(e.Path.Segments, func(s blueprints.Segment) bool { return s.Param != "" || s.Rest })
+		if !plain || len(e.Methods) > 0 && !slices.Contains(e.Methods, "GET") {
+			continue
+		}
+		if e.Handler == blueprints.HandlerProxy {
+			return e.Path.Raw
+		}
+		if best == "" {
+			best = e.Path.Raw
+		}
+	}
+	return best
+}
