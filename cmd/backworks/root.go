@@ -28,7 +28,10 @@ func rootCommand() *cobra.Command {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.CompletionOptions.DisableDefaultCmd = true // completion.go has one
 	root.SuggestionsMinimumDistance = 2
-	root.AddCommand(startCommand())
+	root.AddCommand(
+		startCommand(), stopCommand(), initCommand(), validateCommand(), renderCommand(), bootstrapCommand(),
+		schemaCommand(), healthCommand(), demoCommand(), versionCommand(), completionCommand(),
+	)
 	root.SetHelpCommand(helpCommand(root))
 	for _, c := range root.Commands() {
 		c.Args = checked(c.Args)
@@ -47,7 +50,7 @@ func unknownCommand(root *cobra.Command, name string) error {
 // checked makes an error about arguments one of usage.
 func checked(check cobra.PositionalArgs) cobra.PositionalArgs {
 	if check == nil {
-		check = cobra.NoArgs
+		check = noArgs
 	}
 	return func(c *cobra.Command, args []string) error {
 		if err := check(c, args); err != nil {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 
+	"backworks/admin"
 	"backworks/blueprints"
 	"backworks/demo"
 	"backworks/envoy"
@@ -40,6 +41,7 @@ type service struct {
 	server  *xds.Server
 	fleet   *fleet.Fleet
 	groups  *fleet.Groups
+	stats   *admin.XDSStats
 	sidecar *envoy.Sidecar
 	demos   *demo.Group
 	sockets sockets
@@ -127,6 +129,8 @@ func (s *service) load(context.Context) error {
 	s.groups = &fleet.Groups{}
 	s.server = xds.NewServer(xds.Options{Logger: s.log, Group: s.groups.Group})
 	s.undo = append(s.undo, s.server.Stop)
+	s.stats = admin.NewXDSStats()
+	s.server.Notify(s.stats.Count)
 	options := fleet.Options{
 		Loader: loader, Translator: translator, Groups: s.groups, Server: s.server, Logger: s.log, Keep: s.store,
 	}

@@ -31,6 +31,7 @@ func (s *service) run(ctx context.Context, sig signals) error {
 	if s.demos != nil {
 		add(ctx, &g, func(ctx context.Context) error { return s.demos.Serve(ctx, s.log) })
 	}
+	s.addPages(&g)
 	for _, lis := range s.sockets.xdsListeners {
 		g.Add(func() error { return s.server.Serve(lis) }, func(error) { s.server.Stop() })
 	}
