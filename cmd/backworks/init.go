@@ -37,7 +37,11 @@ func initCommand() *cobra.Command {
 			if err := writeNew(file, blueprints.Default); err != nil {
 				return err
 			}
-			fmt.Fprintf(c.OutOrStdout(), "%s is written. Next:\n  backworks start --watch --demo -c %s\n", file, file)
+			next := "backworks start --watch --demo"
+			if file != firstBlueprint {
+				next += " -c " + file
+			}
+			fmt.Fprintf(c.OutOrStdout(), "%s is written; next: %s\n", file, next)
 			// A schema that is there may be edited, or of the version in use.
 			if err := writeNew(filepath.Join(dir, schemaFile), blueprints.Schema()); !errors.Is(err, fs.ErrExist) {
 				return err
@@ -51,7 +55,7 @@ func initCommand() *cobra.Command {
 func writeNew(path string, text []byte) error {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if errors.Is(err, fs.ErrExist) {
-		return fmt.Errorf("write %q: it is there already, and is not overwritten: %w", path, fs.ErrExist)
+		return fmt.Errorf("write %q: %w, and is not overwritten", path, fs.ErrExist)
 	}
 	if err != nil {
 		return fmt.Errorf("write %q: %w", path, cause(err))

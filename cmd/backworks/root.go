@@ -33,6 +33,7 @@ func rootCommand() *cobra.Command {
 		schemaCommand(), healthCommand(), demoCommand(), versionCommand(), completionCommand(),
 	)
 	root.SetHelpCommand(helpCommand(root))
+	root.DisableFlagsInUseLine = true
 	for _, c := range root.Commands() {
 		c.Args = checked(c.Args)
 		c.DisableFlagsInUseLine = true
