@@ -13,22 +13,18 @@ import (
 
 func bootstrapCommand() *cobra.Command {
 	var b envoy.Bootstrap
-	var xds, envoyAdmin, adminAddress, file string
+	var file string
+	var maxConnections uint32
 	c := &cobra.Command{
 		Use:   "bootstrap --node-id ID --node-cluster NAME --xds ADDR [flags]",
 		Short: "Print what an Envoy is started with to be served from here",
 		Example: `  backworks bootstrap --node-id edge-1 --node-cluster edge --xds 10.0.0.5:18000 > envoy.yaml
   envoy -c envoy.yaml`,
 		RunE: func(c *cobra.Command, _ []string) error {
-			b.XDS, b.Admin, b.AdminListener = envoy.Address(xds), envoy.Address(envoyAdmin), envoy.Address(adminAddress)
-			if b.NodeID == "" || b.NodeCluster == "" || xds == "" {
+			if b.NodeID == "" || b.NodeCluster == "" || b.XDS == "" {
 				return wrongUse("--node-id, --node-cluster and --xds are needed")
 			}
-			for name, a := range map[string]envoy.Address{"xds": b.XDS, "envoy-admin": b.Admin, "admin-address": b.AdminListener} {
-				if _, _, err := a.Split(); err != nil && a != "" {
-					return wrongUse("invalid argument for --%s: %w", name, err)
-				}
-			}
+			b.MaxConnections = int(maxConnections)
 			message, err := b.Message()
 			if err != nil {
 				return err
@@ -44,11 +40,11 @@ func bootstrapCommand() *cobra.Command {
 	flags.StringVar(&b.NodeID, "node-id", "", "`ID` of the Envoy, unlike any other's")
 	flags.StringVar(&b.NodeCluster, "node-cluster", "", "`NAME` of what it is a part of")
 	flags.StringToStringVar(&b.NodeMetadata, "node-metadata", nil, "`KEY=VALUE,...` for the nodes of blueprints to match")
-	flags.StringVar(&xds, "xds", "", "`ADDR` of the management server: host:port or unix:///path")
+	flags.Var((*addressFlag)(&b.XDS), "xds", "`ADDR` of the management server: host:port or unix:///path")
 	flags.BoolVar(&b.SotW, "sotw", false, "speak the state-of-the-world variant of xDS, not delta")
-	flags.StringVar(&envoyAdmin, "envoy-admin", "", "`ADDR` for Envoy's admin interface; whoever reaches it can stop Envoy; none by default")
-	flags.StringVar(&adminAddress, "admin-address", "", "`ADDR` of the management server's admin listener; without it a blueprint's metrics endpoints answer 503")
-	flags.IntVar(&b.MaxConnections, "max-connections", 0, "`N` client connections at once; 50000 by default")
+	flags.Var((*addressFlag)(&b.Admin), "envoy-admin", "`ADDR` for Envoy's admin interface; whoever reaches it can stop Envoy; none by default")
+	flags.Var((*addressFlag)(&b.AdminListener), "admin-address", "`ADDR` of the management server's admin listener; without it a blueprint's metrics endpoints answer 503")
+	flags.Uint32Var(&maxConnections, "max-connections", 0, "`N` client connections at once; 50000 by default")
 	flags.StringVarP(&file, "output", "o", "", "write to `FILE`, at once or not at all")
 	return c
 }

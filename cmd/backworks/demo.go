@@ -42,7 +42,7 @@ interface, as in a container, where others have to reach it.`,
 		},
 	}
 	c.Flags().StringVar(&name, "name", demoBackends[0].Name, "`NAME` that the header X-Backend of its answers has")
-	c.Flags().StringVar(&listen, "listen", "", "`ADDR` to listen on (127.0.0.1:3001)")
+	c.Flags().Var((*listenFlag)(&listen), "listen", "`ADDR` to listen on (127.0.0.1:3001)")
 	c.Flags().Var((*portFlag)(&port), "port", "`PORT` to listen on, on every interface")
 	return c
 }

@@ -28,8 +28,8 @@ const resolveTime = 5 * time.Second
 // rendering is what `render` was asked for.
 type rendering struct {
 	resources  bool
-	envoyAdmin string
-	adminAt    string
+	envoyAdmin envoy.Address
+	adminAt    envoy.Address
 	warn       func(format string, args ...any)
 }
 
@@ -51,8 +51,8 @@ Host names of targets are resolved now and stand in it as addresses.`,
 		},
 	}
 	c.Flags().BoolVar(&r.resources, "resources", false, "print the xDS resources: a document of each type, as Envoy also reads them from files")
-	c.Flags().StringVar(&r.envoyAdmin, "envoy-admin", "", "`ADDR` of Envoy's admin interface; none by default")
-	c.Flags().StringVar(&r.adminAt, "admin-address", "", "`ADDR` of a Backworks admin listener, for the blueprint's metrics (127.0.0.1:8081)")
+	c.Flags().Var((*addressFlag)(&r.envoyAdmin), "envoy-admin", "`ADDR` of Envoy's admin interface; none by default")
+	c.Flags().Var((*addressFlag)(&r.adminAt), "admin-address", "`ADDR` of a Backworks admin listener, for the blueprint's metrics (127.0.0.1:8081)")
 	return c
 }
 
@@ -92,10 +92,10 @@ func (r rendering) config(ctx context.Context, bp *blueprints.Blueprint) (*boots
 		return nil, err
 	}
 	if r.adminAt == "" {
-		r.adminAt = net.JoinHostPort(defaultAdminHost, strconv.Itoa(bp.Dashboard.Port))
+		r.adminAt = envoy.Address(net.JoinHostPort(defaultAdminHost, strconv.Itoa(bp.Dashboard.Port)))
 	}
 	config, err := envoy.Bootstrap{
-		Admin: envoy.Address(r.envoyAdmin), AdminListener: envoy.Address(r.adminAt), MaxConnections: bp.Server.MaxConnections,
+		Admin: r.envoyAdmin, AdminListener: r.adminAt, MaxConnections: bp.Server.MaxConnections,
 	}.Message()
 	if err != nil {
 		return nil, err

@@ -21,7 +21,7 @@ func rootCommand() *cobra.Command {
 			}
 			return nil
 		},
-		RunE:          func(root *cobra.Command, _ []string) error { return root.Help() },
+		RunE:          func(root *cobra.Command, _ []string) error { return help(root) },
 		SilenceErrors: true, // run prints them
 		SilenceUsage:  true,
 	}
@@ -74,17 +74,23 @@ func helpCommand(root *cobra.Command) *cobra.Command {
 		Use:     "help [COMMAND]",
 		Short:   "Show what a command does, with examples",
 		Example: "  backworks help start",
-		Args:    cobra.MaximumNArgs(1),
+		Args:    checked(cobra.MaximumNArgs(1)),
 		RunE: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return root.Help()
+				return help(root)
 			}
 			for _, c := range root.Commands() {
 				if c.Name() == args[0] {
-					return c.Help()
+					return help(c)
 				}
 			}
 			return unknownCommand(root, args[0])
 		},
 	}
+}
+
+// help prints what the flag --help prints.
+func help(c *cobra.Command) error {
+	c.InitDefaultHelpFlag()
+	return c.Help()
 }

@@ -141,9 +141,7 @@ func (s *service) load(context.Context) error {
 	if s.withSidecar() {
 		options.Envoys = append(options.Envoys, s.sockets.envoyAdmin)
 	}
-	for _, url := range s.envoyAdmin {
-		options.Envoys = append(options.Envoys, envoy.Address(url))
-	}
+	options.Envoys = append(options.Envoys, s.envoyAdmin...)
 	s.fleet = fleet.New(options)
 	return nil
 }

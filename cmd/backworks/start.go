@@ -3,10 +3,11 @@ package main
 import (
 	"fmt"
 	"io"
-	"strconv"
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/spf13/cobra"
+
+	"backworks/envoy"
 )
 
 // startFlags are what `start` was called with.
@@ -18,7 +19,7 @@ type startFlags struct {
 	xdsListen     string
 	adminListen   string
 	envoy         string
-	envoyAdmin    []string
+	envoyAdmin    []envoy.Address
 	envoyArgs     []string
 	keepEnvoy     bool
 	stateDir      string
@@ -56,10 +57,10 @@ flight finish; a second one does not wait for them.`,
 	flags.BoolVarP(&f.watch, "watch", "w", false, "load again when a file changes")
 	flags.VarP((*portFlag)(&f.port), "port", "p", "`PORT` of the proxy, in place of the blueprint's (8080)")
 	flags.Var((*portFlag)(&f.dashboardPort), "dashboard-port", "`PORT` of the admin listener, in place of the blueprint's (8081)")
-	flags.StringVar(&f.adminListen, "admin-listen", "", "`ADDR` of the admin listener (127.0.0.1:8081)")
-	flags.StringVar(&f.xdsListen, "xds-listen", "", "`ADDR` to serve other Envoys on; 127.0.0.1:18000 with --envoy none, else none")
+	flags.Var((*listenFlag)(&f.adminListen), "admin-listen", "`ADDR` of the admin listener (127.0.0.1:8081)")
+	flags.Var((*listenFlag)(&f.xdsListen), "xds-listen", "`ADDR` to serve other Envoys on; 127.0.0.1:18000 with --envoy none, else none")
 	flags.StringVar(&f.envoy, "envoy", "auto", "the Envoy to run: `auto|none|PATH`")
-	flags.StringArrayVar(&f.envoyAdmin, "envoy-admin", nil, "`URL` of the admin interface of an Envoy that others run, for metrics and targets; may be repeated")
+	flags.Var((*addressesFlag)(&f.envoyAdmin), "envoy-admin", "`URL` of the admin interface of an Envoy that others run, for metrics and targets; may be repeated")
 	flags.BoolVar(&f.keepEnvoy, "keep-envoy", false, "leave Envoy running at the end; the next start takes it over")
 	flags.StringVar(&f.stateDir, "state-dir", "", "`DIR` for last good blueprints and sockets (~/.local/state/backworks/...)")
 	flags.BoolVar(&f.strict, "strict", false, "do not start on a last good version, nor on some blueprints of a folder")
@@ -105,24 +106,3 @@ func (f *startFlags) newLogger(w io.Writer) hclog.Logger {
 	}
 	return hclog.New(&hclog.LoggerOptions{Name: "backworks", Level: level, Output: w})
 }
-
-// portFlag is a TCP port; 0, which no flag can be, is none given.
-type portFlag uint16
-
-func (p *portFlag) String() string {
-	if *p == 0 {
-		return ""
-	}
-	return strconv.Itoa(int(*p))
-}
-
-func (p *portFlag) Set(s string) error {
-	n, err := strconv.ParseUint(s, 10, 16)
-	if err != nil || n == 0 {
-		return fmt.Errorf("must be from 1 to 65535")
-	}
-	*p = portFlag(n)
-	return nil
-}
-
-func (p *portFlag) Type() string { return "port" }

@@ -32,6 +32,7 @@ func (s *service) welcome(ctx context.Context) error {
 		fmt.Fprintf(&b, "demo    http://%s\n", strings.Join(s.demos.Addresses(), "  http://"))
 	}
 	fmt.Fprintf(&b, "admin   http://%s\n", s.sockets.adminTCP.Addr())
+	s.aboutProblems(&b)
 	_, err := io.WriteString(s.stdout, b.String())
 	<-ctx.Done()
 	return err
@@ -49,6 +50,20 @@ func (s *service) aboutProxy(ctx context.Context, b *strings.Builder) {
 		fmt.Fprintf(b, "proxy   %s\n", url)
 		if path := pathToTry(s.own); path != "" {
 			fmt.Fprintf(b, "        curl %s%s\n", url, path)
+		}
+	}
+}
+
+// aboutProblems says what is not served as it is written.
+func (s *service) aboutProblems(b *strings.Builder) {
+	status := s.fleet.Status()
+	if !status.Degraded {
+		return
+	}
+	fmt.Fprintf(b, "\nThere are problems in the blueprints, see above.\n")
+	for _, bp := range status.Blueprints {
+		if bp.Degraded {
+			fmt.Fprintf(b, "%s is served in its last good version.\n", bp.File)
 		}
 	}
 }

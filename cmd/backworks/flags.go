@@ -1,0 +1,81 @@
+package main
+
+import (
+	"errors"
+	"net"
+	"strconv"
+
+	"backworks/envoy"
+)
+
+// portFlag is a TCP port; 0, which it cannot be set to, is none given.
+type portFlag uint16
+
+func (p *portFlag) String() string {
+	if *p == 0 {
+		return ""
+	}
+	return strconv.Itoa(int(*p))
+}
+
+func (p *portFlag) Set(s string) error {
+	n, err := strconv.ParseUint(s, 10, 16)
+	if err != nil || n == 0 {
+		return errors.New("must be from 1 to 65535")
+	}
+	*p = portFlag(n)
+	return nil
+}
+
+func (p *portFlag) Type() string { return "port" }
+
+// listenFlag is host:port to listen on; the host may be empty, for all interfaces,
+// and the port 0, for a free one.
+type listenFlag string
+
+func (l *listenFlag) String() string { return string(*l) }
+
+func (l *listenFlag) Set(s string) error {
+	_, port, err := net.SplitHostPort(s)
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
+	if err != nil {
+		return errors.New("must be host:port")
+	}
+	*l = listenFlag(s)
+	return nil
+}
+
+func (l *listenFlag) Type() string { return "host:port" }
+
+// addressFlag is where something listens: host:port or unix:///path.
+type addressFlag envoy.Address
+
+func (a *addressFlag) String() string { return string(*a) }
+
+func (a *addressFlag) Set(s string) error {
+	if _, _, err := envoy.Address(s).Split(); err != nil {
+		return err
+	}
+	*a = addressFlag(s)
+	return nil
+}
+
+func (a *addressFlag) Type() string { return "address" }
+
+// addressesFlag are addresses of a flag that may be repeated.
+type addressesFlag []envoy.Address
+
+func (a *addressesFlag) String() string { return "" }
+
+func (a *addressesFlag) Set(s string) error {
+	var one addressFlag
+	if err := one.Set(s); err != nil {
+		return err
+	}
+	*a = append(*a, envoy.Address(one))
+	return nil
+}
+
+func (a *addressesFlag) Type() string { return "address" }
