@@ -1,11 +1,14 @@
 package main
 
 import (
+	"errors"
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"backworks/envoy"
@@ -89,6 +92,24 @@ func TestNoStateDir(t *testing.T) {
 	s := newSite(t)
 	s.serve("one")
 	s.run("start", "--state-dir", "main.yaml/s", "--envoy", s.envoy).oneLine("main.yaml/s", "not a directory")
+}
+
+func TestNoPermission(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.serve("one")
+	if err := os.Chmod(s.dir, 0o555); err != nil {
+		t.Fatal(err)
+	}
+	p := s.runAs(func(c *exec.Cmd) {
+		if os.Getuid() == 0 { // to whom everything is permitted
+			c.SysProcAttr.Credential = &syscall.Credential{Uid: 65534, Gid: 65534}
+			if err := errors.Join(os.Chmod(filepath.Dir(program), 0o755), os.Chmod(filepath.Join(s.dir, "main.yaml"), 0o644)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}, "start", "--envoy", "none", "--state-dir", "s", "--admin-listen", "127.0.0.1:0", "--xds-listen", "127.0.0.1:0")
+	p.oneLine("make state dir", "permission denied")
 }
 
 func TestNoEnvoy(t *testing.T) {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -14,7 +13,6 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -123,12 +121,15 @@ type process struct {
 }
 
 // run runs the program in the site's folder.
-func (s *site) run(args ...string) *process {
+func (s *site) run(args ...string) *process { s.Helper(); return s.runAs(func(*exec.Cmd) {}, args...) }
+
+func (s *site) runAs(change func(*exec.Cmd), args ...string) *process {
 	s.Helper()
 	p := &process{site: s, cmd: exec.Command(program, args...), ended: make(chan struct{})}
 	p.cmd.Dir = s.dir
 	p.cmd.Stdout, p.cmd.Stderr = &p.out, &p.err
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	change(p.cmd)
 	if err := p.cmd.Start(); err != nil {
 		s.Fatal(err)
 	}
@@ -264,24 +265,6 @@ func (s *site) mustSay(word string) {
 	if err := s.says(word); err != nil {
 		s.Fatal(err)
 	}
-}
-
-// buffer may be written and read at the same time.
-type buffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (b *buffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(p)
-}
-
-func (b *buffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.String()
 }
 
 func cancelled() context.Context {

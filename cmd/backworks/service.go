@@ -119,7 +119,9 @@ func (s *service) load(context.Context) error {
 		return err
 	}
 	translator := fleet.NewTranslator()
-	loader := blueprints.NewLoader(blueprints.Options{Path: s.blueprint, Port: int(s.port), Check: translator.Check, LastGood: good})
+	loader := &restarting{log: s.log, Loader: blueprints.NewLoader(blueprints.Options{
+		Path: s.blueprint, Port: int(s.port), Check: translator.Check, LastGood: good,
+	})}
 	result := loader.Load()
 	bad := len(result.Problems.Errors()) > 0
 	if bad && s.strict || len(result.Set.Blueprints) == 0 {
@@ -155,9 +157,6 @@ func (s *service) publish(ctx context.Context) error {
 	}
 	if s.withSidecar() {
 		file, fits := s.groups.Group(xds.Node{ID: sidecarID, Cluster: sidecarCluster})
-		if !fits {
-			s.log.Warn("no blueprint is for the envoy that start runs, so it will serve nothing", "node", sidecarID, "cluster", sidecarCluster)
-		}
 		for _, bp := range s.set.Blueprints {
 			if fits && bp.File == file {
 				s.own = bp

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -57,10 +59,11 @@ func TestStartServesAndLeavesNothing(t *testing.T) {
 			t.Errorf("%s: %d %s %v", path, status, body, err)
 		}
 	}
-	// Through the Unix socket, and metrics alone.
 	if status, body, err := get("http://" + s.proxy + "/metrics"); err != nil || status != 200 {
 		t.Errorf("metrics endpoint: %d %s %v", status, body, err)
 	}
+	// What our Envoy leads clients to has nothing but metrics.
+	s.wantMetricsOnly(filepath.Join(s.dir, "s", "admin.sock"))
 	pid := p.envoyPID()
 	p.signal(os.Interrupt)
 	p.end(0)
@@ -73,6 +76,27 @@ func TestStartServesAndLeavesNothing(t *testing.T) {
 	s.mustSay("one")
 	p.signal(syscall.SIGTERM)
 	p.end(0)
+}
+
+func (s *site) wantMetricsOnly(socket string) {
+	s.Helper()
+	dialer := net.Dialer{}
+	inside := http.Client{Transport: &http.Transport{
+		DisableKeepAlives: true,
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return dialer.DialContext(ctx, "unix", socket)
+		},
+	}}
+	for path, want := range map[string]int{"/metrics": 200, "/": 404, "/api/v1/status": 404, "/api/v1/reload": 404} {
+		response, err := inside.Get("http://localhost" + path)
+		if err != nil {
+			s.Fatal(err)
+		}
+		response.Body.Close()
+		if response.StatusCode != want {
+			s.Errorf("%s answers %s", path, response.Status)
+		}
+	}
 }
 
 // slowTarget answers a request when it is told to.
@@ -141,44 +165,4 @@ func TestSecondSignalDoesNotWait(t *testing.T) {
 		t.Error("the second signal made no difference")
 	}
 	s.wantNothingLeft(p.envoyPID())
-}
-
-func TestReload(t *testing.T) {
-	t.Parallel()
-	s := newSite(t)
-	s.serve("one")
-	p := s.start().live()
-	s.serve("two")
-	p.signal(syscall.SIGHUP)
-	s.until(func() error { return s.says("two") })
-	s.write("main.yaml", "endpoints: 5\n")
-	p.signal(syscall.SIGHUP)
-	s.until(func() error {
-		if !strings.Contains(p.err.String(), "main.yaml:1:12: endpoints:") {
-			return errors.New("the problem is not told")
-		}
-		return nil
-	})
-	s.mustSay("two")
-	p.signal(syscall.SIGTERM)
-	p.end(0)
-}
-
-func TestWatch(t *testing.T) {
-	t.Parallel()
-	s := newSite(t)
-	s.serve("one")
-	p := s.start("--watch").live()
-	s.serve("two")
-	s.until(func() error { return s.says("two") })
-	p.signal(syscall.SIGTERM)
-	p.end(0)
-}
-
-func TestFlagsOverBlueprint(t *testing.T) {
-	t.Parallel()
-	s := newSite(t)
-	s.write("main.yaml", strings.Replace(s.blueprint("one", nobody), "port: "+portOf(s.proxy), "port: 1", 1))
-	s.start("-p", portOf(s.proxy)).live()
-	s.mustSay("one")
 }

@@ -14,7 +14,7 @@ import (
 
 // welcome tells what listens where, once that is true.
 func (s *service) welcome(ctx context.Context) error {
-	if s.sidecar != nil {
+	if s.sidecar != nil && s.own != nil {
 		select {
 		case <-s.sidecar.Live():
 		case <-ctx.Done():
@@ -40,9 +40,13 @@ func (s *service) welcome(ctx context.Context) error {
 
 // aboutProxy asks Envoy what it listens on, for a listener may have been refused.
 func (s *service) aboutProxy(ctx context.Context, b *strings.Builder) {
+	if s.own == nil {
+		fmt.Fprintf(b, "proxy   none yet: no blueprint is for the node %q of the cluster %q\n", sidecarID, sidecarCluster)
+		return
+	}
 	listeners, err := s.sidecar.Admin().Listeners(ctx)
 	if err != nil || len(listeners) == 0 {
-		fmt.Fprintf(b, "Envoy %s runs, but listens nowhere\n", s.sidecar.State().Version)
+		fmt.Fprintf(b, "proxy   none: Envoy runs, but listens nowhere\n")
 		return
 	}
 	for _, name := range slices.Sorted(maps.Keys(listeners)) {
