@@ -132,11 +132,7 @@ func (d *decoder) static(s *staticSpec, path *Path) *Static {
 	if strings.ContainsAny(out.ContentType, "\r\n\x00") {
 		d.fail(s.ContentType.at, "must be one line")
 	}
-	for _, h := range out.Headers.Set {
-		if strings.EqualFold(h.Name, "content-type") && s.ContentType.given() {
-			d.fail(s.ContentType.at, "the header ", h.Name, " says it too: keep one of them")
-		}
-	}
+	d.contentType(s, out)
 	if !s.Body.given() {
 		return out
 	}
@@ -158,6 +154,24 @@ func (d *decoder) static(s *staticSpec, path *Path) *Static {
 		out.ContentType = "application/json"
 	}
 	return out
+}
+
+// contentType takes it from the headers: it goes with the body.
+func (d *decoder) contentType(s *staticSpec, out *Static) {
+	i := slices.IndexFunc(out.Headers.Set, func(h Header) bool { return strings.EqualFold(h.Name, "content-type") })
+	if i < 0 {
+		return
+	}
+	h := out.Headers.Set[i]
+	switch {
+	case s.ContentType.given():
+		d.fail(s.ContentType.at, "the header ", h.Name, " says it too: keep one of them")
+	case len(h.Value) == 1 && h.Value[0].Var == "":
+		out.ContentType = h.Value[0].Literal
+		out.Headers.Set = slices.Delete(out.Headers.Set, i, i+1)
+	case s.Body.given():
+		d.fail(s.Headers.at, "the header ", h.Name, " of an answer with a body must be fixed, without placeholders")
+	}
 }
 
 // textType is the media type of a text: many blueprints have JSON as a string.

@@ -35,23 +35,21 @@ func (b *builder) headerOption(h blueprints.Header, action corev3.HeaderValueOpt
 // united is the headers of less and more; where both speak of a name, more's
 // hold alone.
 func united(less, more blueprints.Headers) blueprints.Headers {
-	named := map[string]bool{}
-	for _, list := range [][]blueprints.Header{more.Set, more.Add} {
-		for _, h := range list {
-			named[strings.ToLower(h.Name)] = true
-		}
-	}
-	for _, n := range more.Remove {
-		named[strings.ToLower(n)] = true
-	}
 	keep := func(list []blueprints.Header) []blueprints.Header {
-		return slices.DeleteFunc(slices.Clone(list), func(h blueprints.Header) bool { return named[strings.ToLower(h.Name)] })
+		return slices.DeleteFunc(slices.Clone(list), func(h blueprints.Header) bool { return speaksOf(more, h.Name) })
 	}
 	return blueprints.Headers{
 		Set:    append(keep(less.Set), more.Set...),
 		Add:    append(keep(less.Add), more.Add...),
-		Remove: append(slices.DeleteFunc(slices.Clone(less.Remove), func(n string) bool { return named[strings.ToLower(n)] }), more.Remove...),
+		Remove: append(slices.DeleteFunc(slices.Clone(less.Remove), func(n string) bool { return speaksOf(more, n) }), more.Remove...),
 	}
+}
+
+// speaksOf says that h sets, adds or removes the header.
+func speaksOf(h blueprints.Headers, name string) bool {
+	is := func(x blueprints.Header) bool { return strings.EqualFold(x.Name, name) }
+	return slices.ContainsFunc(h.Set, is) || slices.ContainsFunc(h.Add, is) ||
+		slices.ContainsFunc(h.Remove, func(n string) bool { return strings.EqualFold(n, name) })
 }
 
 // header matches one header of a request or an answer.

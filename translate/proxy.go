@@ -37,13 +37,23 @@ func (b *builder) proxy(e *blueprints.Endpoint, names []string) []*routev3.Route
 		r := b.route(e, part.methods, p.ResponseHeaders)
 		a := b.routeAction(e, p)
 		a.RetryPolicy = b.retryPolicy(retries, part.safe)
-		headers := united(united(b.bp.RequestHeaders, p.RequestHeaders), e.RequestHeaders)
-		r.RequestHeadersToAdd, r.RequestHeadersToRemove = b.headerOptions(headers), headers.Remove
 		r.Action = &routev3.Route_Route{Route: a}
+		b.requestHeaders(r, united(united(b.bp.RequestHeaders, p.RequestHeaders), e.RequestHeaders))
 		b.rewrite(r, e, p)
 		out = append(out, r)
 	}
 	return out
+}
+
+// requestHeaders also tells the target which host the client asked for, where the
+// target's own name takes its place. Envoy's append_x_forwarded_host would tell it
+// once more at each retry.
+func (b *builder) requestHeaders(r *routev3.Route, h blueprints.Headers) {
+	r.RequestHeadersToAdd, r.RequestHeadersToRemove = b.headerOptions(h), h.Remove
+	if r.GetRoute().GetAutoHostRewrite().GetValue() && !speaksOf(h, forwardedHost) {
+		o := only(forwardedHost, formatters["host"])
+		r.RequestHeadersToAdd = append([]*corev3.HeaderValueOption{o}, r.RequestHeadersToAdd...)
+	}
 }
 
 func (b *builder) pool(e *blueprints.Endpoint) *blueprints.Pool {
@@ -73,7 +83,6 @@ func (b *builder) routeAction(e *blueprints.Endpoint, p *blueprints.Pool) *route
 	}
 	if !keep {
 		a.HostRewriteSpecifier = &routev3.RouteAction_AutoHostRewrite{AutoHostRewrite: boolean(true)}
-		a.AppendXForwardedHost = true
 	}
 	if p.Algorithm == blueprints.IPHash {
 		a.HashPolicy = []*routev3.RouteAction_HashPolicy{{
