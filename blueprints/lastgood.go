@@ -73,6 +73,9 @@ func (a *attempt) judge(k *kept, o *outcome, first bool) (errs []found, bp *Blue
 		if x := paths[p.File]; x != "" {
 			file = x
 		}
+		if p.Path == "" && p.Line > 0 {
+			p.Path = locate(a.content[file], p.Line, p.Column).String()
+		}
 		note(found{p, []string{file}})
 	}
 	return errs, bp

@@ -237,7 +237,7 @@ func TestCheckCountsAsBad(t *testing.T) {
 		t.Errorf("checked %d times, want once", runs)
 	}
 	r.write("services/a.yaml", strings.ReplaceAll(staticA, "/a,", "/bad,"))
-	res := r.load("services/a.yaml:1:13: cannot be translated")
+	res := r.load("services/a.yaml:1:13: endpoints[0]: cannot be translated")
 	if b := r.one(res); !b.Degraded || endpointOf(b, "/a") == nil {
 		t.Error("the last good version is not served")
 	}

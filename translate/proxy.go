@@ -57,8 +57,8 @@ func (b *builder) requestHeaders(r *routev3.Route, h blueprints.Headers) {
 }
 
 func (b *builder) pool(e *blueprints.Endpoint) *blueprints.Pool {
-	i := slices.IndexFunc(b.bp.Pools, func(p *blueprints.Pool) bool { return p.Name == e.Proxy.Pool })
-	if i < 0 {
+	i, known := slices.BinarySearchFunc(b.bp.Pools, e.Proxy.Pool, func(p *blueprints.Pool, name string) int { return strings.Compare(p.Name, name) })
+	if !known {
 		return nil
 	}
 	return b.bp.Pools[i]

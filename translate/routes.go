@@ -23,7 +23,7 @@ const directBody = 4096
 // them what answers a known path with a method that it does not have.
 func (b *builder) routes() *routev3.RouteConfiguration {
 	h := &routev3.VirtualHost{Name: RouteName, Domains: []string{"*"}}
-	for _, e := range bySpecificity(b.bp.Endpoints) {
+	for _, e := range b.sorted {
 		h.Routes = append(h.Routes, b.endpointRoutes(e)...)
 	}
 	h.Routes = append(h.Routes, b.wrongMethods()...)
@@ -65,8 +65,8 @@ func (b *builder) served(e *blueprints.Endpoint) []string {
 	if !slices.Contains(e.Methods, "GET") || slices.Contains(e.Methods, "HEAD") {
 		return e.Methods
 	}
-	for _, other := range b.bp.Endpoints {
-		if other != e && comparePaths(other.Path, e.Path) == 0 && slices.Contains(other.Methods, "HEAD") {
+	for _, other := range b.paths.same(e.Path) {
+		if slices.Contains(other.Methods, "HEAD") {
 			return e.Methods
 		}
 	}

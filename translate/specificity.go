@@ -62,29 +62,3 @@ func rank(p blueprints.Path, i int) int {
 	}
 	return 2
 }
-
-// covers says that every request path of b is one of a.
-func covers(a, b blueprints.Path) bool {
-	for i, s := range a.Segments {
-		switch {
-		case s.Rest:
-			return true
-		case i >= len(b.Segments) || b.Segments[i].Rest:
-			return false
-		case s.Param == "" && (b.Segments[i].Param != "" || s.Literal != b.Segments[i].Literal):
-			return false
-		case s.Param != "" && !endsIn(b.Segments[i], s.Suffix):
-			return false
-		}
-	}
-	return len(a.Segments) == len(b.Segments)
-}
-
-// endsIn says that a segment always ends in suffix, with something before it.
-func endsIn(s blueprints.Segment, suffix string) bool {
-	end, free := s.Literal, 1 // at least one character stands before the suffix
-	if s.Param != "" {
-		end, free = s.Suffix, 0
-	}
-	return len(end) >= len(suffix)+free && end[len(end)-len(suffix):] == suffix
-}

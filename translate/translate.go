@@ -43,7 +43,10 @@ func Blueprint(bp *blueprints.Blueprint) (*Resources, blueprints.Problems) {
 // Update is Blueprint, but takes the resources of pools that did not change (the
 // same pointer) from prev, which may be nil.
 func Update(prev *Resources, bp *blueprints.Blueprint) (*Resources, blueprints.Problems) {
-	b := &builder{bp: bp}
+	b := &builder{bp: bp, sorted: bySpecificity(bp.Endpoints)}
+	for _, e := range bp.Endpoints {
+		b.paths.add(e)
+	}
 	r := &Resources{pools: make(map[*blueprints.Pool]Resource, len(bp.Pools))}
 	for _, p := range bp.Pools {
 		c, known := Resource{}, false
@@ -74,6 +77,8 @@ func Update(prev *Resources, bp *blueprints.Blueprint) (*Resources, blueprints.P
 // builder holds what all parts of one translation share.
 type builder struct {
 	bp       *blueprints.Blueprint
+	sorted   []*blueprints.Endpoint // by specificity
+	paths    paths                  // of all endpoints
 	problems blueprints.Problems
 }
 

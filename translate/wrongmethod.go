@@ -15,13 +15,12 @@ import (
 func (b *builder) wrongMethods() []*routev3.Route {
 	var out []*routev3.Route
 	var last *blueprints.Endpoint
-	sorted := bySpecificity(b.bp.Endpoints)
-	for _, e := range sorted {
+	for _, e := range b.sorted {
 		if last != nil && comparePaths(last.Path, e.Path) == 0 {
 			continue
 		}
 		last = e
-		if allowed, some := b.allowed(sorted, e.Path); some {
+		if allowed, some := b.allowed(b.paths.covering(e.Path)); some {
 			r := constantAnswer(405, `{"error":"method_not_allowed","message":"this path has other methods, see Allow"}`)
 			r.Name = "405 " + e.Path.Raw
 			r.Match = b.match(e.Path)
@@ -32,13 +31,9 @@ func (b *builder) wrongMethods() []*routev3.Route {
 	return out
 }
 
-// allowed are the methods of all endpoints that have each request path of p; some
-// is false when one of them takes any.
-func (b *builder) allowed(list []*blueprints.Endpoint, p blueprints.Path) (names []string, some bool) {
+// allowed are the methods of all of list; some is false when one takes any.
+func (b *builder) allowed(list []*blueprints.Endpoint) (names []string, some bool) {
 	for _, e := range list {
-		if !covers(e.Path, p) {
-			continue
-		}
 		if len(e.Methods) == 0 {
 			return nil, false
 		}

@@ -1,0 +1,64 @@
+package translate_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"backworks/blueprints"
+	"backworks/translate"
+)
+
+// many is a blueprint of n pools and endpoints.
+func many(b *testing.B, n int) *blueprints.Blueprint {
+	b.Helper()
+	var s strings.Builder
+	s.WriteString("plugins:\n  proxy:\n    config:\n      upstreams:\n")
+	for i := range n {
+		fmt.Fprintf(&s, "        pool-%d: {targets: [{url: \"http://10.0.%d.%d:80\"}, {url: \"http://10.1.%d.%d:80\"}]}\n", i, i/256, i%256, i/256, i%256)
+	}
+	s.WriteString("endpoints:\n")
+	for i := range n {
+		fmt.Fprintf(&s, "  - {path: \"/service-%d/{id}\", method: GET, handler: proxy, upstream: pool-%d, config: {proxy: {path: \"/{id}\"}}}\n", i, i)
+	}
+	file := filepath.Join(b.TempDir(), "main.yaml")
+	if err := os.WriteFile(file, []byte(s.String()), 0o600); err != nil {
+		b.Fatal(err)
+	}
+	result := blueprints.NewLoader(blueprints.Options{Path: file}).Load()
+	if err := result.Problems.Err(); err != nil {
+		b.Fatal(err)
+	}
+	return result.Set.Blueprints[0]
+}
+
+// BenchmarkBlueprint translates anew, BenchmarkUpdate after an edit that changed no
+// pool: what is left is the routes and the listener.
+func BenchmarkBlueprint(b *testing.B) {
+	for _, n := range []int{1, 100, 1000} {
+		bp := many(b, n)
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			for b.Loop() {
+				if r, problems := translate.Blueprint(bp); r == nil {
+					b.Fatal(problems)
+				}
+			}
+		})
+	}
+}
+
+func BenchmarkUpdate(b *testing.B) {
+	for _, n := range []int{1, 100, 1000} {
+		bp := many(b, n)
+		prev, _ := translate.Blueprint(bp)
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			for b.Loop() {
+				if r, problems := translate.Update(prev, bp); r == nil {
+					b.Fatal(problems)
+				}
+			}
+		})
+	}
+}
