@@ -52,12 +52,17 @@ func newSite(t testing.TB) *site {
 	return &site{TB: t, dir: dir, port: port, proxy: fmt.Sprintf("http://127.0.0.1:%d", port), envoy: binary}
 }
 
+var givenPorts sync.Map
+
 // freePort is one that connections of clients do not get by chance before it is
 // listened on: it is below the range that the kernel takes theirs from.
 func freePort(t testing.TB) int {
 	t.Helper()
 	for range 1000 {
 		port := 10000 + rand.IntN(20000)
+		if _, given := givenPorts.LoadOrStore(port, true); given {
+			continue
+		}
 		lis, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
 		if err == nil {
 			_ = lis.Close()
