@@ -3,9 +3,7 @@ package e2e
 import (
 	"fmt"
 	"io"
-	"net"
 	"net/http"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -53,10 +51,7 @@ type backend struct {
 func newBackend(t testing.TB, name string) *backend {
 	t.Helper()
 	b := &backend{name: name}
-	lis, err := net.Listen("tcp", "127.0.0.1:"+strconv.Itoa(freePort(t)))
-	if err != nil {
-		t.Fatal(err)
-	}
+	lis := listen(t)
 	b.url = "http://" + lis.Addr().String()
 	b.server = &http.Server{Handler: b, ReadHeaderTimeout: patience}
 	go func() { _ = b.server.Serve(lis) }()

@@ -54,23 +54,29 @@ func newSite(t testing.TB) *site {
 
 var givenPorts sync.Map
 
-// freePort is one that connections of clients do not get by chance before it is
-// listened on: it is below the range that the kernel takes theirs from.
-func freePort(t testing.TB) int {
+// listen takes a port that connections of clients do not get by chance: it is below
+// the range that the kernel takes theirs from. Each is given once.
+func listen(t testing.TB) net.Listener {
 	t.Helper()
 	for range 1000 {
 		port := 10000 + rand.IntN(20000)
 		if _, given := givenPorts.LoadOrStore(port, true); given {
 			continue
 		}
-		lis, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
-		if err == nil {
-			_ = lis.Close()
-			return port
+		if lis, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
+			return lis
 		}
 	}
 	t.Fatal("no port is free")
-	return 0
+	return nil
+}
+
+// freePort is one that was free a moment ago.
+func freePort(t testing.TB) int {
+	t.Helper()
+	lis := listen(t)
+	defer func() { _ = lis.Close() }()
+	return lis.Addr().(*net.TCPAddr).Port
 }
 
 func (s *site) path(name string) string { return filepath.Join(s.dir, name) }
