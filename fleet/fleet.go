@@ -33,8 +33,7 @@ type Loader interface {
 // Server pushes to the Envoys; *xds.Server is one. Its Group option is to be the
 // Group of the fleet's Groups.
 type Server interface {
-	Publish(groups map[string]*xds.Snapshot)
-	Overlay(group, node string, resources []*xds.Resource)
+	PublishGroups(groups map[string]xds.Group)
 	Nodes() []xds.NodeStatus
 	Notify(func(xds.Event))
 }
@@ -77,6 +76,7 @@ type Fleet struct {
 	events   chan struct{}
 	view     atomic.Pointer[view]
 	counts   counts
+	admins   []*admin
 	started  sync.Once
 	done     chan struct{}
 
@@ -107,6 +107,9 @@ func New(o Options) *Fleet {
 		published: map[string]*published{},
 	}
 	f.view.Store(&view{})
+	for _, address := range o.Envoys {
+		f.admins = append(f.admins, newAdmin(address))
+	}
 	return f
 }
 

@@ -6,7 +6,6 @@ import (
 	"net/netip"
 	"os"
 	"reflect"
-	"strings"
 	"testing"
 
 	"backworks/blueprints"
@@ -52,11 +51,11 @@ func TestFirstLoad(t *testing.T) {
 		"one.yaml": blueprint("one", "p=http://a.test:80", "q=http://b.test:81"),
 		"two.yaml": blueprint("two", "p=http://10.0.0.9:80"),
 	})
-	if len(r.server.snapshots) != 2 || r.server.publishes != 1 {
-		t.Fatalf("%d groups in %d publishes", len(r.server.snapshots), r.server.publishes)
+	if groups, publishes := r.server.given(); len(groups) != 2 || publishes != 1 {
+		t.Fatalf("%d groups in %d publishes", len(groups), publishes)
 	}
 	want := overlay(t, r.loaded("one.yaml"), map[string][]netip.Addr{"a.test": addr("10.0.0.1"), "b.test": addr("10.0.0.2", "fd00::2")})
-	if got := r.server.overlays[r.file("one.yaml")]; !reflect.DeepEqual(got, want) {
+	if got := r.group("one.yaml").Overlay; !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 	s := r.fleet.Status()
@@ -76,7 +75,7 @@ func TestBadEdit(t *testing.T) {
 		"one.yaml": blueprint("one", "p=http://a.test:80"),
 		"two.yaml": blueprint("two", "p=http://10.0.0.9:80"),
 	})
-	one, two := r.server.snapshots[r.file("one.yaml")], r.server.snapshots[r.file("two.yaml")]
+	one, two := r.group("one.yaml").Snapshot, r.group("two.yaml").Snapshot
 	r.write("one.yaml", blueprint("one", "p=http://a.test:80")+"nonsense: [\n")
 	report := r.reload()
 	if report.Outcome != Rejected || len(report.Problems.Errors()) == 0 || report.By != "hand" {
@@ -86,11 +85,9 @@ func TestBadEdit(t *testing.T) {
 	if !s.Degraded || !s.Blueprints[0].Degraded || s.Blueprints[1].Degraded {
 		t.Errorf("status %+v", s)
 	}
-	r.server.mu.Lock()
-	if len(r.server.overlays[r.file("one.yaml")]) != 1 || r.server.snapshots[r.file("two.yaml")] != two {
+	if len(r.group("one.yaml").Overlay) != 1 || r.group("two.yaml").Snapshot != two {
 		t.Error("another version than the last good one is served")
 	}
-	r.server.mu.Unlock()
 	if s.Blueprints[0].Version != r.fleet.published[r.file("one.yaml")].bp.Version {
 		t.Error("status shows another version than what is served")
 	}
@@ -105,9 +102,7 @@ func TestBadEdit(t *testing.T) {
 	if s := r.fleet.Status(); s.Degraded || len(s.Problems) != 0 {
 		t.Errorf("status %+v", s)
 	}
-	r.server.mu.Lock()
-	defer r.server.mu.Unlock()
-	if r.server.snapshots[r.file("one.yaml")] == one || r.server.snapshots[r.file("two.yaml")] != two {
+	if r.group("one.yaml").Snapshot == one || r.group("two.yaml").Snapshot != two {
 		t.Error("the edited blueprint, and only that, is to be published")
 	}
 }
@@ -120,8 +115,8 @@ func TestUnchangedPushesNothing(t *testing.T) {
 	if report := r.reload(); report.Outcome != Unchanged {
 		t.Errorf("report %+v", report)
 	}
-	if r.server.publishes != 1 {
-		t.Errorf("%d publishes", r.server.publishes)
+	if _, publishes := r.server.given(); publishes != 1 {
+		t.Errorf("%d publishes", publishes)
 	}
 }
 
@@ -130,14 +125,13 @@ func TestUnchangedPushesNothing(t *testing.T) {
 func TestWatched(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, map[string]string{"one.yaml": blueprint("one", "p=http://10.0.0.1:80", "q=http://10.0.0.2:80")})
-	file := r.file("one.yaml")
 	r.write("one.yaml", blueprint("one", "p=http://10.0.0.7:80"))
 	r.changes <- struct{}{}
 	want := overlay(t, r.loaded("one.yaml"), nil)
-	r.until("the assignment that is left", func() bool { return reflect.DeepEqual(r.server.overlays[file], want) })
+	r.until("the assignment that is left", func() bool { return reflect.DeepEqual(r.group("one.yaml").Overlay, want) })
 	r.write("new.yaml", blueprint("new", "p=http://10.0.0.1:80"))
 	r.changes <- struct{}{}
-	r.until("a new blueprint", func() bool { return len(r.server.snapshots) == 2 })
+	r.until("a new blueprint", func() bool { return r.group("new.yaml").Snapshot != nil })
 }
 
 // TestSharedPools: an edit marshals what it changed and no more.
@@ -145,17 +139,17 @@ func TestSharedPools(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, map[string]string{
 		"one.yaml":   "include: [inc/*.yaml]\n" + blueprint("one", "p=http://10.0.0.1:80"),
-		"inc/a.yaml": strings.Split(blueprint("x", "a=http://10.0.0.2:80"), "endpoints:")[0][len("name: x\n"):],
+		"inc/a.yaml": "plugins: {proxy: {config: {upstreams: {a: {targets: [{name: t, url: \"http://10.0.0.2:80\"}]}}}}}\n",
 	})
 	if err := r.fleet.Status().Problems.Err(); err != nil {
 		t.Fatal(err)
 	}
-	before := r.server.overlays[r.file("one.yaml")]
+	before := r.group("one.yaml").Overlay
 	r.write("one.yaml", "include: [inc/*.yaml]\n"+blueprint("one", "p=http://10.0.0.8:80"))
 	if report := r.reload(); report.Outcome != Published {
 		t.Fatalf("report %+v", report)
 	}
-	after := r.server.overlays[r.file("one.yaml")]
+	after := r.group("one.yaml").Overlay
 	if len(before) != 2 || len(after) != 2 || before[0] != after[0] || before[1] == after[1] {
 		t.Errorf("before %v, after %v", before, after)
 	}

@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"slices"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -47,10 +48,9 @@ func (f *Fleet) publish(set *blueprints.Set, resources map[*blueprints.Blueprint
 	if !changed && len(next) == len(f.published) {
 		return false, problems
 	}
-	before := f.published
 	f.published = next
 	f.Groups.set.Store(served(set, next))
-	f.push(before, next)
+	f.push()
 	return true, problems
 }
 
@@ -65,45 +65,30 @@ func served(set *blueprints.Set, published map[string]*published) *blueprints.Se
 	return out
 }
 
-// push brings the server from before to next. A cluster must never be without its
-// assignment: Envoy makes one that re-warms active and empty when its assignment
-// goes. So new assignments are there before their clusters, and old ones go after
-// theirs.
-func (f *Fleet) push(before, next map[string]*published) {
-	snapshots := make(map[string]*xds.Snapshot, len(next))
-	for group, p := range next {
-		snapshots[group] = p.snapshot
-		if old := before[group]; old != p {
-			f.Server.Overlay(group, "", append(p.overlay(), p.removed(old)...))
-		}
+// push hands all that is published to the server, which sends what differs.
+func (f *Fleet) push() {
+	groups := make(map[string]xds.Group, len(f.published))
+	for file, p := range f.published {
+		groups[file] = xds.Group{Snapshot: p.snapshot, Overlay: p.overlay()}
 	}
-	f.Server.Publish(snapshots)
-	for group, p := range next {
-		if old := before[group]; old != p && len(p.removed(old)) > 0 {
-			f.Server.Overlay(group, "", p.overlay())
-		}
-	}
-	for group := range before {
-		if next[group] == nil {
-			f.Server.Overlay(group, "", nil)
-		}
-	}
+	f.Server.PublishGroups(groups)
 	f.counts.push()
 }
 
 // readdress sends the assignments that hold other addresses than before.
 func (f *Fleet) readdress() {
 	state := f.resolver.answers.Load().state
-	for group, before := range f.published {
+	next := make(map[string]*published, len(f.published))
+	for file, before := range f.published {
 		p := *before
 		if err := p.assign(before, state); err != nil {
-			f.log.Error("assignments cannot be sent", "blueprint", group, "error", err)
-			continue
+			f.log.Error("assignments cannot be sent", "blueprint", file, "error", err)
+			p = *before
 		}
-		f.published[group] = &p
-		f.Server.Overlay(group, "", p.overlay())
-		f.counts.push()
+		next[file] = &p
 	}
+	f.published = next
+	f.push()
 }
 
 // build makes what is to be published of bp out of as much as possible of before,
@@ -138,14 +123,14 @@ func build(before *published, bp *blueprints.Blueprint, r *translate.Resources, 
 }
 
 // assign makes the assignments of p's pools; those of before hold where neither
-// the pool nor any address changed.
+// the pool nor an address of it changed.
 func (p *published) assign(before *published, state *translate.State) error {
 	assignments := make(map[*blueprints.Pool]*xds.Resource, len(p.bp.Pools))
 	for _, pool := range p.bp.Pools {
 		if pool.ResolveByEnvoy {
 			continue
 		}
-		if before != nil && before.state == state && before.assignments[pool] != nil {
+		if before != nil && before.assignments[pool] != nil && sameAddresses(pool, before.state, state) {
 			assignments[pool] = before.assignments[pool]
 			continue
 		}
@@ -159,29 +144,18 @@ func (p *published) assign(before *published, state *translate.State) error {
 	return nil
 }
 
+// sameAddresses says that the pool's targets have the same addresses in both states.
+func sameAddresses(pool *blueprints.Pool, a, b *translate.State) bool {
+	return a == b || !slices.ContainsFunc(pool.Targets, func(t *blueprints.Target) bool {
+		return !slices.Equal(a.Addresses[t.Host], b.Addresses[t.Host])
+	})
+}
+
 // overlay are the assignments in the order of the pools' names.
 func (p *published) overlay() []*xds.Resource {
 	var out []*xds.Resource
 	for _, pool := range p.bp.Pools {
 		if x := p.assignments[pool]; x != nil {
-			out = append(out, x)
-		}
-	}
-	return out
-}
-
-// removed are the assignments of old whose pool p does not have any more.
-func (p *published) removed(old *published) []*xds.Resource {
-	if old == nil {
-		return nil
-	}
-	names := make(map[string]bool, len(p.assignments))
-	for pool := range p.assignments {
-		names[translate.ClusterName(pool)] = true
-	}
-	var out []*xds.Resource
-	for _, pool := range old.bp.Pools {
-		if x := old.assignments[pool]; x != nil && !names[translate.ClusterName(pool)] {
 			out = append(out, x)
 		}
 	}

@@ -20,17 +20,17 @@ import (
 func TestAddressesMove(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, map[string]string{"one.yaml": blueprint("one", "p=http://a.test:80", "q=http://10.0.0.9:80")})
-	file, bp := r.file("one.yaml"), r.loaded("one.yaml")
+	bp := r.loaded("one.yaml")
 	want := func(what string, addresses ...string) {
 		t.Helper()
 		o := overlay(t, bp, map[string][]netip.Addr{"a.test": addr(addresses...)})
-		r.until(what, func() bool { return reflect.DeepEqual(r.server.overlays[file], o) })
+		r.until(what, func() bool { return reflect.DeepEqual(r.group("one.yaml").Overlay, o) })
 	}
 	want("the first address", "10.0.0.1")
 	r.names.set("a.test", "10.0.0.5")
 	want("another address", "10.0.0.5")
 	r.names.set("a.test")
-	r.await("the failure", func() bool { return len(r.fleet.Status().Unresolved) == 1 })
+	r.until("the failure", func() bool { return len(r.fleet.Status().Unresolved) == 1 })
 	s := r.fleet.Status()
 	if u := s.Unresolved[0]; u.Host != "a.test" || u.Error != "no such host" || !slices.Equal(u.Kept, addr("10.0.0.5")) || len(s.Problems) != 0 {
 		t.Errorf("unresolved %+v, problems %v", u, s.Problems)
@@ -38,9 +38,9 @@ func TestAddressesMove(t *testing.T) {
 	want("the last address", "10.0.0.5")
 	r.names.set("a.test", "fd00::1", "10.0.0.6")
 	want("IPv4 before IPv6", "10.0.0.6", "fd00::1")
-	r.await("no failure", func() bool { return len(r.fleet.Status().Unresolved) == 0 })
-	if r.server.publishes != 1 {
-		t.Errorf("%d publishes, want the first only", r.server.publishes)
+	r.until("no failure", func() bool { return len(r.fleet.Status().Unresolved) == 0 })
+	if b := r.fleet.Status().Blueprints[0]; b.Version != bp.Version {
+		t.Errorf("version %s, want %s", b.Version, bp.Version)
 	}
 }
 
@@ -59,19 +59,8 @@ func TestNeverResolved(t *testing.T) {
 	}
 	r.names.set("later.test", "10.1.1.1")
 	o := overlay(t, r.loaded("one.yaml"), map[string][]netip.Addr{"later.test": addr("10.1.1.1"), "a.test": addr("10.0.0.1")})
-	r.until("its address", func() bool { return reflect.DeepEqual(r.server.overlays[r.file("one.yaml")], o) })
-	r.await("no problem", func() bool { return len(r.fleet.Status().Problems) == 0 })
-}
-
-// await polls for what is not told by the server.
-func (r *rig) await(what string, ok func() bool) {
-	r.Helper()
-	deadline := time.Now().Add(patience)
-	for tick := time.NewTicker(time.Millisecond); !ok(); <-tick.C {
-		if time.Now().After(deadline) {
-			r.Fatalf("never saw %s", what)
-		}
-	}
+	r.until("its address", func() bool { return reflect.DeepEqual(r.group("one.yaml").Overlay, o) })
+	r.until("no problem", func() bool { return len(r.fleet.Status().Problems) == 0 })
 }
 
 func TestMerge(t *testing.T) {

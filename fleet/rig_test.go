@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -16,6 +15,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 
 	"backworks/blueprints"
+	"backworks/envoy"
 	"backworks/xds"
 )
 
@@ -25,39 +25,17 @@ const patience = 10 * time.Second
 // recorder stands for the xds server and keeps what it was given.
 type recorder struct {
 	mu        sync.Mutex
-	snapshots map[string]*xds.Snapshot
-	overlays  map[string][]*xds.Resource
+	groups    map[string]xds.Group
 	publishes int
 	nodes     []xds.NodeStatus
 	notify    func(xds.Event)
-	given     chan struct{} // receives after each call, if anyone waits
 }
 
-func newRecorder() *recorder {
-	return &recorder{overlays: map[string][]*xds.Resource{}, given: make(chan struct{}, 1)}
-}
-
-func (r *recorder) change(f func()) {
+func (r *recorder) PublishGroups(groups map[string]xds.Group) {
 	r.mu.Lock()
-	f()
-	r.mu.Unlock()
-	select {
-	case r.given <- struct{}{}:
-	default:
-	}
-}
-
-func (r *recorder) Publish(groups map[string]*xds.Snapshot) {
-	r.change(func() { r.snapshots = maps.Clone(groups); r.publishes++ })
-}
-
-func (r *recorder) Overlay(group, _ string, resources []*xds.Resource) {
-	r.change(func() {
-		r.overlays[group] = resources
-		if resources == nil {
-			delete(r.overlays, group)
-		}
-	})
+	defer r.mu.Unlock()
+	r.groups = groups
+	r.publishes++
 }
 
 func (r *recorder) Nodes() []xds.NodeStatus {
@@ -67,6 +45,21 @@ func (r *recorder) Nodes() []xds.NodeStatus {
 }
 
 func (r *recorder) Notify(f func(xds.Event)) { r.notify = f }
+
+// given are the groups of now, and how often some were published.
+func (r *recorder) given() (map[string]xds.Group, int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.groups, r.publishes
+}
+
+// become makes nodes the connected ones.
+func (r *recorder) become(nodes ...xds.NodeStatus) {
+	r.mu.Lock()
+	r.nodes = nodes
+	r.mu.Unlock()
+	r.notify(xds.Event{})
+}
 
 // names is a fake name server.
 type names struct {
@@ -134,10 +127,10 @@ func (m *memory) Save(good map[string]blueprints.FileSet) error {
 
 // newRig writes files and runs a fleet on them. The names a.test and b.test have
 // addresses.
-func newRig(t *testing.T, files map[string]string) *rig {
+func newRig(t *testing.T, files map[string]string, envoys ...envoy.Address) *rig {
 	t.Helper()
 	r := &rig{
-		T: t, dir: t.TempDir(), server: newRecorder(), changes: make(chan struct{}, 1),
+		T: t, dir: t.TempDir(), server: new(recorder), changes: make(chan struct{}, 1),
 		names: &names{answers: map[string][]netip.Addr{}, asked: map[string]int{}},
 		kept:  &memory{saved: make(chan struct{}, 1)},
 	}
@@ -150,7 +143,7 @@ func newRig(t *testing.T, files map[string]string) *rig {
 	r.fleet = New(Options{
 		Loader:     blueprints.NewLoader(blueprints.Options{Path: r.dir, Check: translator.Check}),
 		Translator: translator, Groups: groups, Server: r.server, Logger: hclog.NewNullLogger(),
-		Changes: r.changes, Keep: r.kept, Resolve: r.names.lookup, ResolveEvery: time.Millisecond,
+		Changes: r.changes, Keep: r.kept, Resolve: r.names.lookup, ResolveEvery: time.Millisecond, Envoys: envoys,
 	})
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
@@ -189,23 +182,24 @@ func (r *rig) reload() *Report {
 	return report
 }
 
-// until waits for calls to the server until ok holds.
+// until polls until ok.
 func (r *rig) until(what string, ok func() bool) {
 	r.Helper()
 	deadline := time.After(patience)
-	for {
-		r.server.mu.Lock()
-		done := ok()
-		r.server.mu.Unlock()
-		if done {
-			return
-		}
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for !ok() {
 		select {
-		case <-r.server.given:
+		case <-tick.C:
 		case <-deadline:
 			r.Fatalf("never saw %s", what)
 		}
 	}
+}
+
+func (r *rig) group(file string) xds.Group {
+	groups, _ := r.server.given()
+	return groups[r.file(file)]
 }
 
 // blueprint is a file with one pool a target, "name=url", and one endpoint.

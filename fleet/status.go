@@ -66,8 +66,6 @@ type Node struct {
 	xds.NodeStatus
 	// Ambiguous are the main files of blueprints that fit it as well as its own.
 	Ambiguous []string
-	// Synced says that it has acknowledged all that it was sent.
-	Synced bool
 }
 
 // Status is all that the fleet knows without asking anyone.
@@ -159,24 +157,11 @@ func (f *Fleet) Ready() bool {
 	v := f.view.Load()
 	settling := v.ready && time.Since(v.at) < settle
 	for _, n := range f.Server.Nodes() {
-		if n.Group != "" && (synced(n) || settling && !refused(n)) {
+		if n.Group != "" && (n.Synced || settling && !refused(n)) {
 			return true
 		}
 	}
 	return false
-}
-
-// synced says that a node has a listener and acknowledged all it was sent. Envoy
-// asks for listeners last, when its clusters are warm.
-func synced(n xds.NodeStatus) bool {
-	listening := false
-	for _, t := range n.Types {
-		if !t.Synced {
-			return false
-		}
-		listening = listening || t.Type == "LDS"
-	}
-	return listening
 }
 
 func refused(n xds.NodeStatus) bool {
@@ -204,7 +189,7 @@ func (f *Fleet) Status() Status {
 }
 
 func node(set *blueprints.Set, n xds.NodeStatus) Node {
-	out := Node{NodeStatus: n, Synced: synced(n)}
+	out := Node{NodeStatus: n}
 	best := bestFit(set, xds.Node{ID: n.ID, Cluster: n.Cluster, Metadata: n.Metadata})
 	for i, bp := range best {
 		if i > 0 {

@@ -92,7 +92,7 @@ func targetWeights(p *blueprints.Pool) []uint32 {
 }
 
 func endpoint(p *blueprints.Pool, t *blueprints.Target, address *corev3.Address) *endpointv3.Endpoint {
-	name := authority(p, t)
+	name := Authority(p, t)
 	return &endpointv3.Endpoint{
 		Address: address,
 		// The Host header of requests (auto_host_rewrite) and of health checks.

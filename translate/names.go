@@ -34,9 +34,9 @@ func routeName(e *blueprints.Endpoint) string {
 	return m + " " + e.Path.Raw
 }
 
-// authority is what a client puts into Host for a target: the port is left out
+// Authority is what a client puts into Host for a target: the port is left out
 // where it is the scheme's own.
-func authority(p *blueprints.Pool, t *blueprints.Target) string {
+func Authority(p *blueprints.Pool, t *blueprints.Target) string {
 	host := t.Host
 	if strings.Contains(host, ":") {
 		host = "[" + host + "]"
