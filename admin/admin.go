@@ -12,6 +12,7 @@ import (
 	"net/http"
 
 	"github.com/hashicorp/go-hclog"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"backworks/envoy"
 	"backworks/fleet"
@@ -77,7 +78,10 @@ func Metrics(o Options) http.Handler {
 // pages are the handlers.
 type pages struct {
 	Options
-	log hclog.Logger
+	log       hclog.Logger
+	own       prometheus.Gatherer
+	texts     together[[]byte]
+	summaries together[any]
 }
 
 func newPages(o Options) *pages {
@@ -86,5 +90,8 @@ func newPages(o Options) *pages {
 		p.log = hclog.NewNullLogger()
 	}
 	p.log = p.log.Named("admin")
+	p.own = p.registry()
+	p.texts.make = p.exposition
+	p.summaries.make = p.summary
 	return p
 }

@@ -108,3 +108,24 @@ func TestOtherArgumentsAreAnotherEnvoy(t *testing.T) {
 	p.signal(os.Interrupt)
 	p.end(0)
 }
+
+// What an adopted Envoy listened on is not what is told.
+func TestAdoptedWithAnotherPort(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.serve("one")
+	p := s.start("--keep-envoy").live()
+	pid, old := p.envoyPID(), s.proxy
+	p.signal(syscall.SIGTERM)
+	p.end(0)
+	s.proxy = freeAddress(t)
+	s.serve("two")
+	p = s.start().live()
+	if p.envoyPID() != pid {
+		t.Errorf("envoy %d was not adopted", pid)
+	}
+	if strings.Contains(p.out.String(), old) || !strings.Contains(p.out.String(), s.proxy) {
+		t.Errorf("it tells another address than %s", s.proxy)
+	}
+	s.mustSay("two")
+}

@@ -65,6 +65,17 @@ func TestPortTaken(t *testing.T) {
 	}
 }
 
+func TestDemoPortTaken(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.serve("one")
+	if lis, err := net.Listen("tcp", demoBackends[2].Address); err == nil { // else somebody has it already
+		t.Cleanup(func() { _ = lis.Close() })
+	}
+	s.run("start", "--demo", "--state-dir", "s", "--envoy", s.envoy, "--admin-listen", "127.0.0.1:0").oneLine("demo backend", "address already in use")
+	s.wantNothingLeft(0)
+}
+
 // Envoy sets SO_REUSEPORT, and so could its neighbour: both would get requests.
 func TestPortTakenByAnEnvoy(t *testing.T) {
 	t.Parallel()

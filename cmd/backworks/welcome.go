@@ -8,9 +8,14 @@ import (
 	"net"
 	"slices"
 	"strings"
+	"time"
 
 	"backworks/blueprints"
 )
+
+// firstAnswer is how long Envoy may take to acknowledge what it is sent first; an
+// adopted one still has what it had until then.
+const firstAnswer = 5 * time.Second
 
 // welcome tells what listens where, once that is true.
 func (s *service) welcome(ctx context.Context) error {
@@ -19,6 +24,9 @@ func (s *service) welcome(ctx context.Context) error {
 		case <-s.sidecar.Live():
 		case <-ctx.Done():
 			return nil
+		}
+		if !s.acknowledged(ctx) && ctx.Err() == nil {
+			s.log.Warn("envoy is live, but does not acknowledge what it is sent", "after", firstAnswer)
 		}
 	}
 	var b strings.Builder
@@ -36,6 +44,22 @@ func (s *service) welcome(ctx context.Context) error {
 	_, err := io.WriteString(s.stdout, b.String())
 	<-ctx.Done()
 	return err
+}
+
+// acknowledged waits until Envoy has taken what is published.
+func (s *service) acknowledged(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, firstAnswer)
+	defer cancel()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for !s.fleet.Ready() {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return false
+		}
+	}
+	return true
 }
 
 // aboutProxy asks Envoy what it listens on, for a listener may have been refused.

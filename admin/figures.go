@@ -1,0 +1,114 @@
+package admin
+
+import (
+	"runtime"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"backworks/envoy"
+	"backworks/fleet"
+)
+
+var (
+	buildInfo      = desc("build_info", "The version that runs; always 1.", "version", "goversion")
+	loadsTotal     = desc("fleet_loads_total", "Loads of the blueprints, by outcome.", "outcome")
+	loadSeconds    = desc("fleet_last_load_duration_seconds", "How long the last load took until it was published.")
+	loadTime       = desc("fleet_last_load_timestamp_seconds", "When the blueprints were last loaded.")
+	publishedTotal = desc("fleet_published_total", "Snapshots and changed assignments handed to the xDS server.")
+	blueprintsNow  = desc("fleet_blueprints", "Blueprints that are served.")
+	degradedNow    = desc("fleet_degraded_blueprints", "Blueprints that are served from their last good version, or not at all.")
+	problemsNow    = desc("fleet_problems", "Problems of the blueprints as they are on disk.", "severity")
+	nodesNow       = desc("fleet_nodes", "Envoys on the stream.")
+	syncedNow      = desc("fleet_synced_nodes", "Envoys that have acknowledged all they were sent.")
+	unresolvedNow  = desc("fleet_unresolved_hosts", "Host names whose newest lookup failed.")
+	readyNow       = desc("fleet_ready", "Whether an Envoy has acknowledged what is published.")
+	refusedNow     = desc("xds_refused_responses", "Responses of a type that a node refused since it accepted one; no series when it did.", "node", "type")
+	eventsTotal    = desc("xds_events_total", "What happened on the streams.", "event", "type")
+	bytesTotal     = desc("xds_sent_bytes_total", "Bytes of responses.", "type")
+	sidecarPhase   = desc("sidecar_phase", "1 for the phase that our own Envoy is in.", "phase")
+	sidecarStarts  = desc("sidecar_restarts_total", "How often our own Envoy ended by itself and was started again.")
+)
+
+var phases = []envoy.Phase{envoy.Starting, envoy.Live, envoy.Restarting, envoy.Draining, envoy.Stopped}
+
+func desc(name, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc("backworks_"+name, help, labels, nil)
+}
+
+// figures are our own metrics, as they are when they are asked for.
+type figures struct{ *pages }
+
+// registry is all of our own metrics but those of a scrape.
+func (p *pages) registry() *prometheus.Registry {
+	r := prometheus.NewRegistry()
+	r.MustRegister(figures{p}, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return r
+}
+
+// Describe tells all that Collect may give.
+func (f figures) Describe(to chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{
+		buildInfo, loadsTotal, loadSeconds, loadTime, publishedTotal, blueprintsNow, degradedNow, problemsNow, nodesNow,
+		syncedNow, unresolvedNow, readyNow, refusedNow, eventsTotal, bytesTotal, sidecarPhase, sidecarStarts,
+	} {
+		to <- d
+	}
+}
+
+// Collect gives the values.
+func (f figures) Collect(to chan<- prometheus.Metric) {
+	emit := emitter(to)
+	emit.gauge(buildInfo, 1, f.Version, runtime.Version())
+	n := f.Fleet.Numbers()
+	for _, outcome := range []fleet.Outcome{fleet.Published, fleet.Unchanged, fleet.Rejected} {
+		emit.counter(loadsTotal, float64(n.Loads[outcome]), string(outcome))
+	}
+	emit.gauge(loadSeconds, n.LoadTook.Seconds())
+	if !n.LastLoad.IsZero() {
+		emit.gauge(loadTime, float64(n.LastLoad.UnixMilli())/float64(time.Second/time.Millisecond))
+	}
+	emit.counter(publishedTotal, float64(n.Published))
+	emit.gauge(blueprintsNow, float64(n.Blueprints))
+	emit.gauge(degradedNow, float64(n.Degraded))
+	emit.gauge(problemsNow, float64(n.Errors), "error")
+	emit.gauge(problemsNow, float64(n.Warnings), "warning")
+	emit.gauge(nodesNow, float64(n.Nodes))
+	emit.gauge(syncedNow, float64(n.Synced))
+	emit.gauge(unresolvedNow, float64(n.Unresolved))
+	emit.gauge(readyNow, truth(f.Fleet.Ready()))
+	for _, node := range f.Fleet.Status().Nodes {
+		for _, t := range node.Types {
+			if t.Refused != nil {
+				emit.gauge(refusedNow, float64(t.Refused.Count), node.ID, t.Type)
+			}
+		}
+	}
+	f.XDS.collect(emit)
+	if f.Sidecar != nil {
+		state := f.Sidecar()
+		for _, phase := range phases {
+			emit.gauge(sidecarPhase, truth(state.Phase == phase), string(phase))
+		}
+		emit.counter(sidecarStarts, float64(state.Restarts))
+	}
+}
+
+// emitter makes metrics of values.
+type emitter chan<- prometheus.Metric
+
+func (to emitter) gauge(d *prometheus.Desc, value float64, labels ...string) {
+	to <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, utf8s(labels)...)
+}
+
+func (to emitter) counter(d *prometheus.Desc, value float64, labels ...string) {
+	to <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, value, utf8s(labels)...)
+}
+
+func truth(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}
