@@ -26,6 +26,9 @@ type Fleet interface {
 	Numbers() fleet.Numbers
 	// Reload loads by hand.
 	Reload(context.Context) (*fleet.Report, error)
+	// Envoys and Targets ask the Envoys.
+	Envoys() []fleet.Envoy
+	Targets(context.Context) []fleet.TargetStatus
 }
 
 // Options are what the pages are made of.
@@ -81,7 +84,7 @@ type pages struct {
 	log       hclog.Logger
 	own       prometheus.Gatherer
 	texts     together[[]byte]
-	summaries together[any]
+	summaries together[figuresAnswer]
 }
 
 func newPages(o Options) *pages {

@@ -3,6 +3,8 @@ package admin
 import (
 	"bytes"
 	"context"
+	"errors"
+	"io"
 	"net/http"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -54,4 +56,21 @@ func (p *pages) exposition() []byte {
 	w.Grow(theirs.Len())
 	_, _ = theirs.WriteTo(&w)
 	return w.Bytes()
+}
+
+// sources are the Envoys that we know of. One that never said who it is goes by its
+// address.
+func (p *pages) sources() []source {
+	var all []source
+	for _, e := range p.Fleet.Envoys() {
+		s := source{node: e.Node, address: string(e.Address), stats: e.Admin.Prometheus}
+		if s.node == "" {
+			s.node = s.address
+		}
+		if e.Error != "" {
+			s.stats = func(context.Context, io.Writer) error { return errors.New(e.Error) }
+		}
+		all = append(all, s)
+	}
+	return all
 }

@@ -41,7 +41,7 @@ type source struct {
 // scraped is what came of asking it.
 type scraped struct {
 	source
-	took  time.Duration
+	took time.Duration
 	said *exposition // nil: it failed
 }
 

@@ -1,5 +1,92 @@
 package admin
 
-func (p *pages) sources() []source { return nil }
+import (
+	"context"
+	"time"
 
-func (p *pages) summary() any { return nil }
+	"backworks/fleet"
+)
+
+// figuresAnswer is the JSON form of /metrics, in the names that Backworks has always
+// had. What Envoy does not tell of a target is null.
+type figuresAnswer struct {
+	Targets    []targetFigures `json:"targets"`
+	Aggregated targetFigures   `json:"aggregated"`
+}
+
+// targetFigures are a target's as one Envoy sees it, or the sums over all.
+type targetFigures struct {
+	Name string `json:"target_name"`
+	URL  string `json:"target_url,omitempty"`
+	Pool string `json:"pool,omitempty"`
+	Node string `json:"node,omitempty"` // the Envoy
+
+	Total      *uint64 `json:"total_requests"`
+	Successful *uint64 `json:"successful_requests"`
+	Failed     *uint64 `json:"failed_requests"`
+	Timeouts   *uint64 `json:"timeout_requests"`
+
+	// Envoy has these by pool and not by target.
+	Average   *float64 `json:"avg_response_time_ms"`
+	Minimum   *float64 `json:"min_response_time_ms"`
+	Maximum   *float64 `json:"max_response_time_ms"`
+	P95       *float64 `json:"p95_response_time_ms"`
+	P99       *float64 `json:"p99_response_time_ms"`
+	PerSecond *float64 `json:"requests_per_second"`
+
+	Connections *uint64 `json:"active_connections"`
+	// Breaker is "Closed" or "Open": Envoy's outlier detection has no trial calls,
+	// so that there is no "HalfOpen".
+	Breaker   *string    `json:"circuit_breaker_state"`
+	Healthy   *bool      `json:"is_healthy"`
+	LastCheck *time.Time `json:"last_health_check"`
+	Began     *time.Time `json:"metrics_start_time"`
+	Updated   time.Time  `json:"last_update_time"`
+}
+
+// summary asks all Envoys about all targets.
+func (p *pages) summary() figuresAnswer {
+	now := time.Now().UTC()
+	answer := figuresAnswer{Targets: []targetFigures{}}
+	answer.Aggregated = targetFigures{Name: "aggregated", Updated: now}
+	sum := &answer.Aggregated
+	all, anyHealthy := true, false
+	for _, t := range p.Fleet.Targets(context.Background()) {
+		f := figuresOf(t, now)
+		answer.Targets = append(answer.Targets, f)
+		sum.Total, sum.Successful = plus(sum.Total, f.Total), plus(sum.Successful, f.Successful)
+		sum.Failed, sum.Timeouts = plus(sum.Failed, f.Failed), plus(sum.Timeouts, f.Timeouts)
+		sum.Connections = plus(sum.Connections, f.Connections)
+		all = all && f.Healthy != nil
+		anyHealthy = anyHealthy || f.Healthy != nil && *f.Healthy
+	}
+	if all || anyHealthy {
+		sum.Healthy = &anyHealthy
+	}
+	return answer
+}
+
+func figuresOf(t fleet.TargetStatus, now time.Time) targetFigures {
+	f := targetFigures{Name: t.Target, URL: t.URL, Pool: t.Pool, Node: t.Node, Updated: now}
+	if t.Health == fleet.Unknown {
+		return f
+	}
+	breaker, healthy := "Closed", t.Health == fleet.Healthy
+	if t.Ejected {
+		breaker = "Open"
+	}
+	f.Total, f.Successful, f.Failed, f.Timeouts = &t.Requests, &t.Successes, &t.Errors, &t.Timeouts
+	f.Connections, f.Breaker, f.Healthy = &t.Connections, &breaker, &healthy
+	return f
+}
+
+// plus adds what is known.
+func plus(a, b *uint64) *uint64 {
+	if a == nil || b == nil {
+		if a == nil {
+			return b
+		}
+		return a
+	}
+	return new(*a + *b)
+}

@@ -40,10 +40,13 @@ type TargetStatus struct {
 	FailedCheck bool `json:"failed_check"`
 	Ejected     bool `json:"ejected"`
 
-	Requests uint64 `json:"requests"`
-	Errors   uint64 `json:"errors"`
-	Timeouts uint64 `json:"timeouts"`
-	Active   uint64 `json:"active"`
+	Requests  uint64 `json:"requests"`
+	Successes uint64 `json:"successes"`
+	Errors    uint64 `json:"errors"`
+	Timeouts  uint64 `json:"timeouts"`
+	Active    uint64 `json:"active"` // requests under way
+	// Connections are those open to it now.
+	Connections uint64 `json:"connections"`
 }
 
 // Targets asks every Envoy that can be reached, all at once, about each target of
@@ -129,7 +132,8 @@ func targetStatuses(bp *blueprints.Blueprint, pool *blueprints.Pool, t *blueprin
 			s := plain
 			s.Node, s.Address, s.Health = e.node, h.Address, health(h)
 			s.FailedCheck, s.Ejected = h.FailedCheck, h.Ejected
-			s.Requests, s.Errors, s.Timeouts, s.Active = h.RequestsTotal, h.RequestsError, h.RequestsTimeout, h.RequestsActive
+			s.Requests, s.Successes, s.Errors, s.Timeouts = h.RequestsTotal, h.RequestsSuccess, h.RequestsError, h.RequestsTimeout
+			s.Active, s.Connections = h.RequestsActive, h.ConnectionsActive
 			out = append(out, s)
 		}
 	}

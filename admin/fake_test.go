@@ -1,0 +1,88 @@
+package admin
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"backworks/blueprints"
+	"backworks/envoy"
+	"backworks/fleet"
+	"backworks/xds"
+)
+
+// fakeFleet is what the tests say it is.
+type fakeFleet struct {
+	status  fleet.Status
+	report  *fleet.Report
+	envoys  []fleet.Envoy
+	targets []fleet.TargetStatus
+	reloads int
+}
+
+func (f *fakeFleet) Status() fleet.Status { return f.status }
+func (f *fakeFleet) Ready() bool          { return f.status.Ready }
+func (f *fakeFleet) Numbers() fleet.Numbers {
+	return fleet.Numbers{Loads: map[fleet.Outcome]uint64{fleet.Published: 3}, LoadTook: time.Millisecond, LastLoad: time.Unix(1700000000, 0), Nodes: len(f.status.Nodes)}
+}
+func (f *fakeFleet) Envoys() []fleet.Envoy                        { return f.envoys }
+func (f *fakeFleet) Targets(context.Context) []fleet.TargetStatus { return f.targets }
+func (f *fakeFleet) Reload(context.Context) (*fleet.Report, error) {
+	f.reloads++
+	if f.report == nil {
+		return nil, errors.New("stopped")
+	}
+	return f.report, nil
+}
+
+var problem = blueprints.Problem{Position: blueprints.Position{File: "main.yaml", Line: 3, Column: 5}, Path: "endpoints", Message: "is bad"}
+
+// busy is a fleet of which there is something to tell.
+func busy() *fakeFleet {
+	refusal := &xds.Refusal{Version: "v2", Message: "no such port", Count: 2, Resources: []xds.RefusedResource{{Name: "proxy", Origin: "main.yaml:2:1"}}}
+	return &fakeFleet{
+		status: fleet.Status{
+			Ready: true, Degraded: true, Problems: blueprints.Problems{problem},
+			Blueprints: []fleet.BlueprintStatus{{File: "/x/main.yaml", Name: "shop", Version: "abc", Degraded: true}},
+			Nodes: []fleet.Node{{NodeStatus: xds.NodeStatus{
+				ID: "edge-1", Cluster: "edge", Group: "/x/main.yaml", Metadata: map[string]any{"token": "s3cret"},
+				Types: []xds.TypeStatus{{Type: "LDS", Sent: "2", Acked: "1", Refused: refusal}},
+			}}},
+		},
+		targets: []fleet.TargetStatus{
+			{Pool: "default", Target: "a", URL: "http://a:1", Node: "edge-1", Health: fleet.Healthy, Requests: 5, Successes: 4, Errors: 1, Connections: 2},
+			{Pool: "default", Target: "b", URL: "http://b:1", Node: "edge-1", Health: fleet.Unhealthy, Ejected: true, Requests: 7, Errors: 7},
+			{Pool: "other", Target: "c", URL: "http://c:1", Health: fleet.Unknown},
+		},
+	}
+}
+
+// call asks a handler; headers are "Name: value".
+func call(h http.Handler, method, path string, headers ...string) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(method, path, http.NoBody)
+	r.Host = "127.0.0.1:8081"
+	for _, header := range headers {
+		name, value, _ := strings.Cut(header, ": ")
+		if name == "Host" {
+			r.Host = value
+		}
+		r.Header.Set(name, value)
+	}
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return w
+}
+
+// fakeEnvoy is an admin interface with those statistics.
+func fakeEnvoy(t testing.TB, node, statistics string) fleet.Envoy {
+	t.Helper()
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, statistics) }))
+	t.Cleanup(s.Close)
+	address := envoy.Address(strings.TrimPrefix(s.URL, "http://"))
+	return fleet.Envoy{Node: node, Address: address, Admin: envoy.NewAdmin(address)}
+}
