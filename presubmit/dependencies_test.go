@@ -11,7 +11,6 @@ import (
 // dependencies are the modules that we may import, each with its reason.
 var dependencies = map[string]string{
 	"github.com/envoyproxy/go-control-plane/envoy": "Envoy's API as Go types, its gRPC services included",
-	"github.com/envoyproxy/go-control-plane":       "the types that Envoy's API shares with its services",
 	"google.golang.org/grpc":                       "what xDS is spoken over",
 	"google.golang.org/protobuf":                   "the messages of the API, and their deterministic form",
 	"google.golang.org/genproto/googleapis/rpc":    "google.rpc.Status, in which an Envoy says why it refuses",
@@ -26,7 +25,6 @@ var dependencies = map[string]string{
 	"go.etcd.io/bbolt":                             "one embedded file that survives a kill -9, with a lock",
 	"github.com/santhosh-tekuri/jsonschema/v6":     "tests only: judges the schema we write",
 	"golang.org/x/tools":                           "tests only: txtar, a golden's input and output in one file",
-	"golang.org/x/sys":                             "process groups, locks and sockets beyond package syscall",
 }
 
 // direct reads the modules of go.mod's require lines that are not indirect.
