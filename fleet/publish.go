@@ -42,16 +42,20 @@ func (f *Fleet) publish(set *blueprints.Set, resources map[*blueprints.Blueprint
 		if p == nil {
 			continue
 		}
+		if p != before && before != nil && p.bp.Version == before.bp.Version && p.state == before.state {
+			p.since = before.since // it is the same, but degraded now, or not any more
+		} else {
+			changed = changed || p != before
+		}
 		next[bp.File] = p
-		changed = changed || p != before
 	}
-	if !changed && len(next) == len(f.published) {
-		return false, problems
-	}
+	changed = changed || len(next) != len(f.published)
 	f.published = next
 	f.Groups.set.Store(served(set, next))
-	f.push()
-	return true, problems
+	if changed {
+		f.push()
+	}
+	return changed, problems
 }
 
 // served is set with the blueprints that are published, at the version that is.
