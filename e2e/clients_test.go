@@ -3,6 +3,7 @@ package e2e
 import (
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -53,10 +54,28 @@ func newBackend(t testing.TB, name string) *backend {
 	b := &backend{name: name}
 	lis := listen(t)
 	b.url = "http://" + lis.Addr().String()
-	b.server = &http.Server{Handler: b, ReadHeaderTimeout: patience}
-	go func() { _ = b.server.Serve(lis) }()
-	t.Cleanup(func() { _ = b.server.Close() })
+	b.serve(lis)
+	t.Cleanup(b.stop)
 	return b
+}
+
+func (b *backend) serve(lis net.Listener) {
+	server := &http.Server{Handler: b, ReadHeaderTimeout: patience}
+	b.server = server
+	go func() { _ = server.Serve(lis) }()
+}
+
+// stop makes connections to it refused.
+func (b *backend) stop() { _ = b.server.Close() }
+
+// restart makes it answer again, on the same port.
+func (b *backend) restart(t testing.TB) {
+	t.Helper()
+	lis, err := net.Listen("tcp", strings.TrimPrefix(b.url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.serve(lis)
 }
 
 func (b *backend) ServeHTTP(w http.ResponseWriter, r *http.Request) {

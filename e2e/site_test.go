@@ -23,8 +23,14 @@ import (
 	"backworks/envoy"
 )
 
-// patience is for what takes a second at most on a machine that is not busy.
-const patience = 60 * time.Second
+// patience is for what takes a second at most on a machine that is not busy; in soak
+// it is for a blueprint's own times as well.
+var patience = func() time.Duration {
+	if soak {
+		return 5 * time.Minute
+	}
+	return time.Minute
+}()
 
 // site is a folder with a blueprint and a state dir, for one start or several.
 type site struct {
