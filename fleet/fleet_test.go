@@ -55,7 +55,7 @@ func TestFirstLoad(t *testing.T) {
 		t.Fatalf("%d groups in %d publishes", len(groups), publishes)
 	}
 	want := overlay(t, r.loaded("one.yaml"), map[string][]netip.Addr{"a.test": addr("10.0.0.1"), "b.test": addr("10.0.0.2", "fd00::2")})
-	if got := r.group("one.yaml").Overlay; !reflect.DeepEqual(got, want) {
+	if got := r.overlay("one.yaml"); !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 	s := r.fleet.Status()
@@ -85,7 +85,7 @@ func TestBadEdit(t *testing.T) {
 	if !s.Degraded || !s.Blueprints[0].Degraded || s.Blueprints[1].Degraded {
 		t.Errorf("status %+v", s)
 	}
-	if len(r.group("one.yaml").Overlay) != 1 || r.group("two.yaml").Snapshot != two {
+	if len(r.overlay("one.yaml")) != 1 || r.group("two.yaml").Snapshot != two {
 		t.Error("another version than the last good one is served")
 	}
 	if s.Blueprints[0].Version != r.fleet.published[r.file("one.yaml")].bp.Version {
@@ -128,7 +128,7 @@ func TestWatched(t *testing.T) {
 	r.write("one.yaml", blueprint("one", "p=http://10.0.0.7:80"))
 	r.changes <- struct{}{}
 	want := overlay(t, r.loaded("one.yaml"), nil)
-	r.until("the assignment that is left", func() bool { return reflect.DeepEqual(r.group("one.yaml").Overlay, want) })
+	r.until("the assignment that is left", func() bool { return reflect.DeepEqual(r.overlay("one.yaml"), want) })
 	r.write("new.yaml", blueprint("new", "p=http://10.0.0.1:80"))
 	r.changes <- struct{}{}
 	r.until("a new blueprint", func() bool { return r.group("new.yaml").Snapshot != nil })
@@ -144,12 +144,12 @@ func TestSharedPools(t *testing.T) {
 	if err := r.fleet.Status().Problems.Err(); err != nil {
 		t.Fatal(err)
 	}
-	before := r.group("one.yaml").Overlay
+	before := r.overlay("one.yaml")
 	r.write("one.yaml", "include: [inc/*.yaml]\n"+blueprint("one", "p=http://10.0.0.8:80"))
 	if report := r.reload(); report.Outcome != Published {
 		t.Fatalf("report %+v", report)
 	}
-	after := r.group("one.yaml").Overlay
+	after := r.overlay("one.yaml")
 	if len(before) != 2 || len(after) != 2 || before[0] != after[0] || before[1] == after[1] {
 		t.Errorf("before %v, after %v", before, after)
 	}

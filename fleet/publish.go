@@ -73,7 +73,7 @@ func served(set *blueprints.Set, published map[string]*published) *blueprints.Se
 func (f *Fleet) push() {
 	groups := make(map[string]xds.Group, len(f.published))
 	for file, p := range f.published {
-		groups[file] = xds.Group{Snapshot: p.snapshot, Overlay: p.overlay()}
+		groups[file] = xds.Group{Release: xds.Release{Snapshot: p.snapshot, Overlay: xds.NewOverlay(p.overlay())}}
 	}
 	f.Server.PublishGroups(groups)
 	f.counts.push()

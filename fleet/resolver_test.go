@@ -24,7 +24,7 @@ func TestAddressesMove(t *testing.T) {
 	want := func(what string, addresses ...string) {
 		t.Helper()
 		o := overlay(t, bp, map[string][]netip.Addr{"a.test": addr(addresses...)})
-		r.until(what, func() bool { return reflect.DeepEqual(r.group("one.yaml").Overlay, o) })
+		r.until(what, func() bool { return reflect.DeepEqual(r.overlay("one.yaml"), o) })
 	}
 	want("the first address", "10.0.0.1")
 	r.names.set("a.test", "10.0.0.5")
@@ -59,7 +59,7 @@ func TestNeverResolved(t *testing.T) {
 	}
 	r.names.set("later.test", "10.1.1.1")
 	o := overlay(t, r.loaded("one.yaml"), map[string][]netip.Addr{"later.test": addr("10.1.1.1"), "a.test": addr("10.0.0.1")})
-	r.until("its address", func() bool { return reflect.DeepEqual(r.group("one.yaml").Overlay, o) })
+	r.until("its address", func() bool { return reflect.DeepEqual(r.overlay("one.yaml"), o) })
 	r.until("no problem", func() bool { return len(r.fleet.Status().Problems) == 0 })
 }
 

@@ -202,6 +202,11 @@ func (r *rig) group(file string) xds.Group {
 	return groups[r.file(file)]
 }
 
+// overlay are the assignments that the nodes of a blueprint are given.
+func (r *rig) overlay(file string) []*xds.Resource {
+	return r.group(file).Overlay.Resources("type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment")
+}
+
 // blueprint is a file with one pool a target, "name=url", and one endpoint.
 func blueprint(name string, pools ...string) string {
 	var b strings.Builder

@@ -14,20 +14,25 @@ const (
 	// Synced: the node has acknowledged all that its group was given, or had it all
 	// when it came back. It is told once for each state of the group.
 	Synced
+	// Regrouped: another group is the node's now, or none.
+	Regrouped
 )
 
 // String returns the kind in lower case.
 func (k EventKind) String() string {
-	return [...]string{"connected", "disconnected", "sent", "acknowledged", "refused", "synced"}[k]
+	return [...]string{"connected", "disconnected", "sent", "acknowledged", "refused", "synced", "regrouped"}[k]
 }
 
 // Event is something that happened on a stream.
 type Event struct {
 	Kind EventKind
-	Node Node
+	// Stream tells streams apart, of one node as well: later ones have higher numbers.
+	Stream uint64
+	Node   Node
 	// Group is the node's; "" when it has none.
 	Group string
-	// Snapshot is the version of the group's Snapshot that the stream is on.
+	// Snapshot is the version of the group's Snapshot that the stream is on; of
+	// Acknowledged and Refused the one that the response belongs to.
 	Snapshot string
 	// Type is the short name of the type ("CDS"), Version the one of the response, and
 	// Resources how many it adds, changes, sends again or removes; of Sent,
@@ -59,8 +64,8 @@ func (s *stream) tell(e Event) {
 	if all == nil {
 		return
 	}
-	e.Node, e.Group = s.node, s.group
-	if s.view != nil {
+	e.Stream, e.Node, e.Group = s.serial, s.node, s.group
+	if s.view != nil && e.Snapshot == "" {
 		e.Snapshot = s.view.version
 	}
 	for _, f := range *all {

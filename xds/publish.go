@@ -1,26 +1,45 @@
 package xds
 
-import "maps"
+import (
+	"maps"
+)
 
-// Group is all that the nodes of a group get: a snapshot, and the group's endpoint
-// state over it, as Overlay has it.
-type Group struct {
+// Release is what a node gets: a snapshot, and endpoint state over it; nil: none.
+type Release struct {
 	Snapshot *Snapshot
-	Overlay  []*Resource
+	Overlay  *Overlay
 }
 
-// Publish replaces what every group gets, but for its endpoint state. Groups left out
-// are gone: their nodes keep what they have and are sent nothing. Each node is asked
-// for its group again.
+// Group is all that the nodes of a group get.
+type Group struct {
+	Release
+	// Others are the nodes, by ID, that get another release: those that try a new
+	// one, or that are held on an old one.
+	Others map[string]Release
+}
+
+func (g Group) equal(o Group) bool {
+	return g.Release == o.Release && maps.Equal(g.Others, o.Others)
+}
+
+// Publish replaces what every group gets by a snapshot alone, and has each node asked
+// for its group again; else it is as PublishGroups.
 func (s *Server) Publish(groups map[string]*Snapshot) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.publish(groups)
+	next := make(map[string]Group, len(groups))
+	for name, snapshot := range groups {
+		next[name] = Group{Release: Release{Snapshot: snapshot}}
+	}
+	s.epoch++
+	s.publish(next)
 }
 
-// PublishGroups is Publish and, for each group, Overlay in one step: no client sees
-// one without the other. The endpoint state of groups left out goes, that of nodes of
-// the others stays.
+// PublishGroups replaces what every group gets, in one step: no client sees a snapshot
+// without the endpoint state that comes with it. Groups left out are gone, with the
+// endpoint state that Overlay gave them: their nodes keep what they have and are sent
+// nothing. Nodes are asked for their group again when there is another group, or one
+// less; Regroup does it where the same groups fit other nodes.
 func (s *Server) PublishGroups(groups map[string]Group) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -29,42 +48,56 @@ func (s *Server) PublishGroups(groups map[string]Group) {
 			delete(s.state.overlays, name)
 		}
 	}
-	snapshots := make(map[string]*Snapshot, len(groups))
-	for name, g := range groups {
-		snapshots[name] = g.Snapshot
-		s.overlay(name, "", g.Overlay)
-	}
-	s.publish(snapshots)
+	s.publish(groups)
 }
 
-func (s *Server) publish(groups map[string]*Snapshot) {
-	s.state.snapshots = map[string]*Snapshot{}
-	for name, snapshot := range groups {
-		if snapshot != nil {
-			s.state.snapshots[name] = snapshot
+// Regroup has each node asked for its group again.
+func (s *Server) Regroup() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.epoch++
+	s.turn(s.world.Load().groups)
+}
+
+func (s *Server) publish(groups map[string]Group) {
+	before := s.state.groups
+	s.state.groups = make(map[string]Group, len(groups))
+	for name, g := range groups {
+		if g.Snapshot != nil {
+			s.state.groups[name] = g
+		}
+		if _, ok := before[name]; ok != (g.Snapshot != nil) {
+			s.epoch++
 		}
 	}
-	s.epoch++
-	in := s.world.Load().collect()
+	if len(before) > len(s.state.groups) {
+		s.epoch++
+	}
+	w := s.world.Load()
+	in := w.collect()
 	built := make(map[string]*group, len(groups))
-	for name := range s.state.snapshots {
-		built[name] = s.state.build(name, in)
+	for name, g := range s.state.groups {
+		if old := w.groups[name]; old != nil && before[name].equal(g) {
+			built[name] = old
+		} else {
+			built[name] = s.state.build(name, in)
+		}
 	}
 	s.turn(built)
 }
 
-// Overlay lays endpoint state over whatever a group gets: it replaces resources by
-// name and adds those that are not there, until the next Overlay of the same group
-// and node takes its place; it outlives every Publish. node "" is the whole group,
-// and a node's own lies over that. No resources take it away.
+// Overlay lays endpoint state over whatever a group gets, on any release: it replaces
+// resources by name and adds those that are not there, until the next Overlay of the
+// same group and node takes its place; it outlives every publish. node "" is the whole
+// group, and a node's own lies over that. No resources take it away.
 //
 // An assignment is to be there before the cluster that waits for it, and to stay
-// until that is gone: see PublishGroups.
+// until that is gone: see Release.
 func (s *Server) Overlay(group, node string, resources []*Resource) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.overlay(group, node, resources)
-	if s.state.snapshots[group] == nil {
+	s.state.lay(group, node, NewOverlay(resources))
+	if s.state.groups[group].Snapshot == nil {
 		return
 	}
 	w := s.world.Load()
@@ -73,18 +106,18 @@ func (s *Server) Overlay(group, node string, resources []*Resource) {
 	s.turn(built)
 }
 
-func (s *Server) overlay(group, node string, resources []*Resource) {
-	if len(resources) == 0 {
-		delete(s.state.overlays[group], node)
-		if len(s.state.overlays[group]) == 0 {
-			delete(s.state.overlays, group)
+func (st *state) lay(group, node string, o *Overlay) {
+	if o == nil {
+		delete(st.overlays[group], node)
+		if len(st.overlays[group]) == 0 {
+			delete(st.overlays, group)
 		}
 		return
 	}
-	if s.state.overlays[group] == nil {
-		s.state.overlays[group] = map[string]*overlay{}
+	if st.overlays[group] == nil {
+		st.overlays[group] = map[string]*Overlay{}
 	}
-	s.state.overlays[group][node] = newOverlay(resources)
+	st.overlays[group][node] = o
 }
 
 // turn puts another world in the place of the present one.

@@ -68,7 +68,7 @@ func TestPublishGroups(t *testing.T) {
 	modes(t, func(t *testing.T, delta bool) {
 		r := newRig(t, Options{})
 		group := func(version string, overlay []*Resource, resources ...*Resource) {
-			r.server.PublishGroups(map[string]Group{"": {Snapshot: NewSnapshot(version, resources), Overlay: overlay}})
+			r.server.PublishGroups(map[string]Group{"": {Release: Release{NewSnapshot(version, resources), NewOverlay(overlay)}}})
 		}
 		group("1", []*Resource{assignment("a", 1)}, cluster("a", 0))
 		r.server.Overlay("", "n", []*Resource{assignment("b", 7)})
@@ -96,4 +96,82 @@ func TestPublishGroups(t *testing.T) {
 			t.Errorf("b is %s, want the group's", a.versions["b"])
 		}
 	})
+}
+
+// A node by itself gets another release: the one it tries, or the one it is held on.
+// The rest sees nothing of that, and endpoint state comes with each release.
+func TestOthers(t *testing.T) {
+	modes(t, func(t *testing.T, delta bool) {
+		r := newRig(t, Options{})
+		release := func(version string, n int) Release {
+			return Release{NewSnapshot(version, []*Resource{cluster("a", n)}), NewOverlay([]*Resource{assignment("a", n)})}
+		}
+		v1, v2, v3 := release("1", 1), release("2", 2), release("3", 3)
+		all := func(r Release, others map[string]Release) map[string]Group {
+			return map[string]Group{"": {Release: r, Others: others}}
+		}
+		r.server.PublishGroups(all(v1, nil))
+		one, two := r.connect(delta, "one"), r.connect(delta, "two")
+		for _, c := range []*client{one, two} {
+			c.send(say{url: typeCluster})
+			c.ack(c.want(typeCluster, "a"))
+			c.send(say{url: typeEndpoint, names: []string{"a"}})
+			c.ack(c.want(typeEndpoint, "a"), "a")
+		}
+		gets := func(c *client, n int) {
+			t.Helper()
+			a := c.want(typeCluster, "a")
+			if want := cluster("a", n).Version(); a.versions["a"] != want {
+				t.Fatalf("cluster %s, want that of %d", a.versions["a"], n)
+			}
+			b := c.want(typeEndpoint, "a")
+			if want := assignment("a", n).Version(); b.versions["a"] != want {
+				t.Fatalf("assignment %s, want that of %d", b.versions["a"], n)
+			}
+			c.ack(b, "a")
+			c.ack(a)
+		}
+		// 1. One tries it.
+		r.server.PublishGroups(all(v1, map[string]Release{"two": v2}))
+		gets(two, 2)
+		one.nothing()
+		until(t, "two is on 2", func() bool { n := r.server.Nodes(); return n[1].Snapshot == "2" && n[1].Synced })
+		if n := r.server.Nodes()[0]; n.Snapshot != "1" || !n.Synced {
+			t.Errorf("one is %+v", n)
+		}
+		// 2. All get it: two has it.
+		r.server.PublishGroups(all(v2, nil))
+		gets(one, 2)
+		two.nothing()
+		// 3. Two is held when the rest moves on, and goes back to the rest at once.
+		r.server.PublishGroups(all(v3, map[string]Release{"two": v2}))
+		gets(one, 3)
+		two.nothing()
+		r.server.PublishGroups(all(v3, nil))
+		gets(two, 3)
+		// 4. Endpoint state of the node lies over whatever release it is on.
+		r.server.Overlay("", "two", []*Resource{assignment("a", 9)})
+		if a := two.want(typeEndpoint, "a"); a.versions["a"] != assignment("a", 9).Version() {
+			t.Errorf("assignment %s", a.versions["a"])
+		}
+		one.nothing()
+	})
+}
+
+// What did not change of a world is the same pointer in the next one.
+func TestUntouchedGroupsAreKept(t *testing.T) {
+	t.Parallel()
+	s := NewServer(Options{})
+	x, y := Release{Snapshot: NewSnapshot("1", []*Resource{cluster("a", 0)})}, Release{Snapshot: NewSnapshot("1", []*Resource{cluster("b", 0)})}
+	s.PublishGroups(map[string]Group{"x": {Release: x}, "y": {Release: y}})
+	before := s.world.Load()
+	s.PublishGroups(map[string]Group{"x": {Release: x}, "y": {Release: x, Others: map[string]Release{"n": y}}})
+	after := s.world.Load()
+	if before.groups["x"] != after.groups["x"] || before.groups["y"] == after.groups["y"] || before.epoch != after.epoch {
+		t.Error("a group that did not change was made anew, one that did was not, or nodes are asked again")
+	}
+	s.PublishGroups(map[string]Group{"x": {Release: x}})
+	if s.world.Load().epoch == after.epoch {
+		t.Error("a group went, and nodes are not asked again")
+	}
 }

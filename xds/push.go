@@ -106,7 +106,7 @@ func (s *stream) send(sub *subscription, goal, target *set, now time.Time) error
 	if len(sub.unanswered) >= maxUnanswered {
 		sub.unanswered = sub.unanswered[1:]
 	}
-	out := &response{reply: r, nonce: sub.nonce, at: now, to: target, goal: goal}
+	out := &response{reply: r, nonce: sub.nonce, at: now, snapshot: s.view.version, to: target, goal: goal}
 	if doubtful {
 		sub.refused.resent, out.mends = true, sub.refused
 	} else if stuck {

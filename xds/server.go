@@ -47,7 +47,7 @@ func NewServer(o Options) *Server {
 	if s.wait <= 0 {
 		s.wait = longestWait
 	}
-	s.state.overlays = map[string]map[string]*overlay{}
+	s.state.overlays = map[string]map[string]*Overlay{}
 	s.world.Store(&world{next: make(chan struct{})})
 	s.grpc = grpc.NewServer(
 		grpc.ForceServerCodecV2(codec{}),

@@ -147,7 +147,7 @@ func (s *stream) noteAcked(sub *subscription, r *response) {
 			sub.status.Refused = nil
 		}
 	})
-	s.tell(Event{Kind: Acknowledged, Type: sub.label(), Version: r.version, Resources: len(r.put) + len(r.gone)})
+	s.tell(Event{Kind: Acknowledged, Snapshot: r.snapshot, Type: sub.label(), Version: r.version, Resources: len(r.put) + len(r.gone)})
 }
 
 func (s *stream) noteRefused(sub *subscription, r *response, message string) {
@@ -159,5 +159,5 @@ func (s *stream) noteRefused(sub *subscription, r *response, message string) {
 	s.note(func() { sub.status.Refused, sub.status.Synced = refusal, false })
 	s.log.Error("node refused resources", "type", sub.label(), "version", r.version,
 		"resources", refusal.origins(), "message", refusal.Message)
-	s.tell(Event{Kind: Refused, Type: sub.label(), Version: r.version, Resources: len(r.put) + len(r.gone), Refusal: refusal})
+	s.tell(Event{Kind: Refused, Snapshot: r.snapshot, Type: sub.label(), Version: r.version, Resources: len(r.put) + len(r.gone), Refusal: refusal})
 }

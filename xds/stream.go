@@ -42,8 +42,10 @@ type stream struct {
 	resumed bool   // the client came with something from another stream
 	early   *names // assignments that are owed to a client which did not ask for any yet
 	epoch   uint64 // when the group was asked for
-	nonces  uint64
-	wake    time.Time // when to try again; zero: when something happens
+	// announced: others were told that the node is connected, and of which group.
+	announced bool
+	nonces    uint64
+	wake      time.Time // when to try again; zero: when something happens
 }
 
 // serve is the life of a stream.
@@ -178,6 +180,7 @@ func (s *stream) introduce(r *request, w *world) {
 	if s.view == nil {
 		s.log.Warn("nothing is published for this node", "cluster", node.Cluster)
 	}
+	s.announced = true
 	s.tell(Event{Kind: Connected})
 }
 
@@ -187,6 +190,7 @@ func (s *stream) look(w *world) {
 		return
 	}
 	group, fits := s.group, s.fits
+	before := s.group
 	if s.epoch != w.epoch || w.epoch == 0 {
 		s.epoch = w.epoch
 		if group, fits = s.server.group(s.node); !fits {
@@ -199,6 +203,10 @@ func (s *stream) look(w *world) {
 			s.view = w.view(group, s.node.ID)
 		}
 	})
+	if s.announced && group != before {
+		s.log.Info("node is in another group", "group", group, "before", before)
+		s.tell(Event{Kind: Regrouped})
+	}
 }
 
 // subscribe makes room for another type.

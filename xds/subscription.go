@@ -46,9 +46,11 @@ type response struct {
 	*reply
 	nonce string
 	at    time.Time
-	to    *set     // what the client has when it acknowledges this
-	goal  *set     // what it was being brought to: the same, less what is removed later
-	mends *refused // the doubt that this ends when it is acknowledged
+	// snapshot is the version of what the client was on.
+	snapshot string
+	to       *set     // what the client has when it acknowledges this
+	goal     *set     // what it was being brought to: the same, less what is removed later
+	mends    *refused // the doubt that this ends when it is acknowledged
 }
 
 // wants takes over what a SotW request subscribes to.

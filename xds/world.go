@@ -39,17 +39,23 @@ func (w *world) view(name, node string) *view {
 	return g.common
 }
 
-// overlay is endpoint state, sorted, by type URL.
-type overlay struct {
-	types map[string][]*Resource
+// Overlay is endpoint state: resources that replace those of a snapshot by name, or
+// are added to them. It is immutable.
+type Overlay struct {
+	types map[string][]*Resource // sorted, by type URL
 	sum   digest
 }
 
-func newOverlay(resources []*Resource) *overlay {
-	o := &overlay{types: sortByType(resources)}
+// NewOverlay makes an Overlay of resources in any order; of two with one type and name
+// the later one holds. Without resources it is nil.
+func NewOverlay(resources []*Resource) *Overlay {
+	if len(resources) == 0 {
+		return nil
+	}
+	o := &Overlay{types: sortByType(resources)}
 	for url, list := range o.types {
 		kept := list[:0]
-		for i, r := range list { // of two with one name the later one holds
+		for i, r := range list {
 			if i+1 == len(list) || list[i+1].name != r.name {
 				kept = append(kept, r)
 				o.sum += r.sum
@@ -60,10 +66,18 @@ func newOverlay(resources []*Resource) *overlay {
 	return o
 }
 
+// Resources returns those of a type, by its URL, sorted by name.
+func (o *Overlay) Resources(url string) []*Resource {
+	if o == nil {
+		return nil
+	}
+	return o.types[url]
+}
+
 // state is what the views are built of. It is the Server's, under its lock.
 type state struct {
-	snapshots map[string]*Snapshot
-	overlays  map[string]map[string]*overlay // group → node, "" for all of it
+	groups   map[string]Group
+	overlays map[string]map[string]*Overlay // group → node, "" for all of it
 }
 
 // interned holds the sets of a world by content, so that what an edit did not touch
@@ -81,7 +95,12 @@ func (s *set) key() setKey { return setKey{s.url, len(s.all), s.sum} }
 // collect returns the sets of a world.
 func (w *world) collect() interned {
 	in := interned{}
+	seen := map[*view]bool{}
 	add := func(v *view) {
+		if seen[v] {
+			return
+		}
+		seen[v] = true
 		for _, s := range v.sets {
 			in[s.key()] = s
 		}
@@ -103,33 +122,59 @@ func (in interned) get(s *set) *set {
 	return s
 }
 
-// build makes the group's views.
+// build makes the group's views: releases, the group's endpoint state over them, and
+// nodes' own over that. Nodes with the same share one view.
 func (st *state) build(name string, in interned) *group {
-	snapshot, overlays := st.snapshots[name], st.overlays[name]
-	base := &view{version: snapshot.version, sets: map[string]*set{}}
-	for _, r := range order {
-		base.sets[r.url] = in.get(newSet(r.url, nil))
+	published, overlays := st.groups[name], st.overlays[name]
+	views := map[Release]*view{}
+	on := func(r Release) *view {
+		if views[r] == nil {
+			views[r] = r.view(in).over(overlays[""], in)
+		}
+		return views[r]
 	}
-	for url, s := range snapshot.sets {
-		base.sets[url] = in.get(s)
+	g := &group{common: on(published.Release), nodes: make(map[string]*view, len(published.Others))}
+	for node, r := range published.Others {
+		if r.Snapshot != nil && r != published.Release {
+			g.nodes[node] = on(r)
+		}
 	}
-	g := &group{common: base.over(overlays[""], in), nodes: map[string]*view{}}
-	equal := map[digest]*view{}
+	type laid struct {
+		on  *view
+		sum digest
+	}
+	equal := map[laid]*view{}
 	for _, node := range slices.Sorted(maps.Keys(overlays)) {
 		if node == "" {
 			continue
 		}
-		o := overlays[node]
-		if equal[o.sum] == nil {
-			equal[o.sum] = g.common.over(o, in)
+		base, o := g.common, overlays[node]
+		if v := g.nodes[node]; v != nil {
+			base = v
 		}
-		g.nodes[node] = equal[o.sum]
+		key := laid{base, o.sum}
+		if equal[key] == nil {
+			equal[key] = base.over(o, in)
+		}
+		g.nodes[node] = equal[key]
 	}
 	return g
 }
 
+// view is what a release is by itself.
+func (r Release) view(in interned) *view {
+	v := &view{version: r.Snapshot.version, sets: map[string]*set{}}
+	for _, rule := range order {
+		v.sets[rule.url] = in.get(newSet(rule.url, nil))
+	}
+	for url, s := range r.Snapshot.sets {
+		v.sets[url] = in.get(s)
+	}
+	return v.over(r.Overlay, in)
+}
+
 // over returns v with endpoint state laid over it.
-func (v *view) over(o *overlay, in interned) *view {
+func (v *view) over(o *Overlay, in interned) *view {
 	if o == nil {
 		return v
 	}
