@@ -90,7 +90,7 @@ func (p *part) fill(d *decoder, top *yaml.Node, main bool) {
 // onlyMain refuses in an included file what holds for the whole blueprint.
 func (d *decoder) onlyMain(doc *document) {
 	c := &doc.Plugins.proxy.Config
-	for _, a := range []at{doc.Nodes.at, doc.Server.at, doc.Dashboard.at,
+	for _, a := range []at{doc.Nodes.at, doc.Rollout.at, doc.Server.at, doc.Dashboard.at,
 		c.Targets.at, c.LoadBalancing.at, c.CircuitBreaker.at, c.HealthCheck.at, c.Timeout.at, c.ConnectTimeout.at, c.RetryAttempts.at,
 		c.RetryUnsafe.at, c.PreserveHost.at, c.Resolve.at, c.TransformRequest.at, c.TransformResponse.at, c.Transformations.at, c.Headers.at,
 		c.Metrics.at, c.PathRewrite.at} {
@@ -104,7 +104,7 @@ func (d *decoder) settings(doc *document) Blueprint {
 	proxy := &doc.Plugins.proxy
 	b := Blueprint{
 		Name: doc.Name.v, Release: doc.Version.v, Description: doc.Description.v,
-		Nodes: d.nodes(&doc.Nodes), Server: d.server(&doc.Server),
+		Nodes: d.nodes(&doc.Nodes), Rollout: d.rollout(&doc.Rollout), Server: d.server(&doc.Server),
 		Dashboard: Dashboard{Position: d.position(doc.Dashboard.at), Enabled: doc.Dashboard.Enabled.or(true), Port: doc.Dashboard.Port.or(8081)},
 		Metrics:   Metrics{Enabled: proxy.Config.Metrics.Enabled.or(true), Detailed: proxy.Config.Metrics.Detailed.or(false)},
 	}

@@ -11,6 +11,7 @@ type document struct {
 	Description str           `yaml:"description" doc:"What the blueprint is for."`
 	Include     list[str]     `yaml:"include" single:"true" doc:"Files or globs, relative to this file and not outside the main file's folder, which add endpoints and upstreams."`
 	Nodes       nodesSpec     `yaml:"nodes" doc:"Which Envoys get this blueprint. Without it, every Envoy that no other blueprint fits better."`
+	Rollout     rolloutSpec   `yaml:"rollout" doc:"How a new version reaches the Envoys that get this blueprint."`
 	Server      serverSpec    `yaml:"server" doc:"The address that clients connect to, and its limits."`
 	Dashboard   dashboardSpec `yaml:"dashboard" doc:"The admin listener: metrics, health, status and the page."`
 	Plugins     plugins       `yaml:"plugins" doc:"The policies: a mapping by plugin name, or a list of plugins with their name in the key type."`
