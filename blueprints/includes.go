@@ -2,6 +2,7 @@ package blueprints
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -13,6 +14,8 @@ type view struct {
 	good FileSet         // the last good contents there are
 	back map[string]bool // files that stand with their last good content
 	gone map[string]bool // new files without one, left out
+	// closed says that there are no files but the last good ones, all of them.
+	closed bool
 }
 
 func (v view) degraded() bool { return len(v.back)+len(v.gone) > 0 }
@@ -47,7 +50,14 @@ func (l *Loader) attempt(main string, v view) *attempt {
 }
 
 func (a *attempt) source(path string) source {
-	if a.view.back[path] {
+	switch {
+	case a.view.closed:
+		content, kept := a.view.good[path]
+		if !kept {
+			return source{err: fs.ErrNotExist}
+		}
+		return newSource(content)
+	case a.view.back[path]:
 		a.l.watchFile(path)
 		return newSource(a.view.good[path])
 	}
@@ -155,6 +165,9 @@ func (a *attempt) limited(p *part, s str, path string) {
 // glob is the files that match on disk, and those that match among the files
 // which stand with their last good content, since they may have been deleted.
 func (a *attempt) glob(pattern string) ([]string, error) {
+	if a.view.closed {
+		return a.globKept(pattern)
+	}
 	matches, err := filepath.Glob(pattern)
 	if err != nil {
 		return nil, err
@@ -167,6 +180,21 @@ func (a *attempt) glob(pattern string) ([]string, error) {
 	}
 	slices.Sort(matches)
 	a.watchGlob(pattern)
+	return matches, nil
+}
+
+// globKept is glob where the last good files are all there are.
+func (a *attempt) globKept(pattern string) (matches []string, err error) {
+	for path := range a.view.good {
+		match, err := filepath.Match(pattern, path)
+		if err != nil {
+			return nil, err
+		}
+		if match {
+			matches = append(matches, path)
+		}
+	}
+	slices.Sort(matches)
 	return matches, nil
 }
 

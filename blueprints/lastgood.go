@@ -37,6 +37,20 @@ func (l *Loader) settle(main string) *outcome {
 	}
 }
 
+// Build makes a blueprint of files that were kept, by absolute path, whatever is on
+// disk now; secrets and the environment are read as they are now. Its problems are
+// those of the files, and of Options.Check. It may be called after the first Load, by
+// the caller of Load.
+func (l *Loader) Build(main string, files FileSet) (*Blueprint, Problems) {
+	o := &outcome{main: main, checks: map[string]Problems{}}
+	errs, bp := l.attempt(main, view{good: files, closed: true}).judge(&kept{}, o, true)
+	o.problems.Sort()
+	if len(errs) > 0 {
+		return nil, o.problems
+	}
+	return bp, o.problems
+}
+
 // judge adds the attempt's problems to o and returns its errors, or the
 // blueprint when there are none.
 func (a *attempt) judge(k *kept, o *outcome, first bool) (errs []found, bp *Blueprint) {

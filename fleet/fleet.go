@@ -28,12 +28,14 @@ import (
 // be the Check of the fleet's Translator.
 type Loader interface {
 	Load() *blueprints.Result
+	Build(main string, files blueprints.FileSet) (*blueprints.Blueprint, blueprints.Problems)
 }
 
 // Server pushes to the Envoys; *xds.Server is one. Its Group option is to be the
 // Group of the fleet's Groups.
 type Server interface {
 	PublishGroups(groups map[string]xds.Group)
+	Regroup()
 	Nodes() []xds.NodeStatus
 	Notify(func(xds.Event))
 }
@@ -58,6 +60,10 @@ type Options struct {
 	Watch func(paths []string)
 	// Keep is given the last good files; nil: they are not kept.
 	Keep LastGood
+	// Archive keeps the versions of blueprints; nil: they are known until the end.
+	Archive Archive
+	// Rollouts are settings for the rollouts of every blueprint.
+	Rollouts Rollouts
 	// Envoys are the admin interfaces to ask; none by default.
 	Envoys []envoy.Address
 	// Resolve finds the addresses of a host name; the system's resolver by default.
@@ -72,17 +78,22 @@ type Fleet struct {
 	log      hclog.Logger
 	resolver *resolver
 	keeper   *keeper
-	reloads  chan chan *Report
-	events   chan struct{}
+	archive  *archive
+	members  *members
+	how      Rollouts
+	asks     chan func(context.Context)
 	view     atomic.Pointer[view]
+	shown    atomic.Pointer[shown]
 	counts   counts
 	admins   []*admin
 	started  sync.Once
 	done     chan struct{}
 
 	// What follows belongs to the goroutine of Start and Run.
-	published map[string]*published
-	ready     bool
+	rollouts map[string]*rollout // by main file
+	pushed   map[string]xds.Group
+	again    time.Time // when a rollout is to be looked at again; zero: never
+	ready    bool
 }
 
 // New makes a Fleet, which does nothing before Start or Run.
@@ -99,14 +110,18 @@ func New(o Options) *Fleet {
 	log := o.Logger.Named("fleet")
 	f := &Fleet{
 		Options: o, log: log,
-		resolver:  newResolver(o.Resolve, o.ResolveEvery, log),
-		keeper:    newKeeper(o.Keep, log),
-		reloads:   make(chan chan *Report),
-		events:    make(chan struct{}, 1),
-		done:      make(chan struct{}),
-		published: map[string]*published{},
+		resolver: newResolver(o.Resolve, o.ResolveEvery, log),
+		keeper:   newKeeper(o.Keep, log),
+		archive:  newArchive(o.Archive, log),
+		members:  newMembers(),
+		how:      o.Rollouts,
+		asks:     make(chan func(context.Context)),
+		done:     make(chan struct{}),
+		rollouts: map[string]*rollout{},
 	}
+	f.how.checked = f.checked
 	f.view.Store(&view{})
+	f.shown.Store(&shown{})
 	for _, address := range o.Envoys {
 		f.admins = append(f.admins, newAdmin(address))
 	}
@@ -118,7 +133,7 @@ func New(o Options) *Fleet {
 // names get 2 s to be resolved.
 func (f *Fleet) Start(ctx context.Context) *Report {
 	f.started.Do(func() {
-		f.Server.Notify(f.event)
+		f.Server.Notify(f.members.event)
 		f.load(ctx, "start")
 	})
 	return f.view.Load().report
@@ -129,10 +144,12 @@ func (f *Fleet) Start(ctx context.Context) *Report {
 //
 // What can happen:
 //  1. A source changed: load and publish what is different.
-//  2. A reload is asked for by hand: the same, and the caller gets the report.
+//  2. Somebody asks for something by hand, such as a reload.
 //  3. DNS gave other addresses: send the assignments that changed.
-//  4. An Envoy came, went, acknowledged or refused: see whether we are ready.
-//  5. The context ends: save what is to be saved, and stop.
+//  4. An Envoy came, went, refused, or the last one acknowledged that a rollout waits
+//     for: take the rollouts on.
+//  5. A rollout has waited long enough: the same.
+//  6. The context ends: save what is to be saved, and stop.
 func (f *Fleet) Run(ctx context.Context) error {
 	defer close(f.done)
 	var helpers sync.WaitGroup
@@ -140,63 +157,76 @@ func (f *Fleet) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	helpers.Go(func() { f.keeper.run(ctx) })
+	helpers.Go(func() { f.archive.run(ctx) })
 	f.Start(ctx)
 	helpers.Go(func() { f.resolver.run(ctx) })
 	for {
 		select {
 		case <-f.Changes:
 			f.load(ctx, "watch")
-		case reply := <-f.reloads:
-			f.load(ctx, "hand")
-			reply <- f.view.Load().report
+		case ask := <-f.asks:
+			ask(ctx)
 		case <-f.resolver.changed:
 			f.readdress()
-		case <-f.events:
+		case <-f.members.changed:
+			f.advance(time.Now())
 			f.observe()
+		case <-f.timer():
+			f.advance(time.Now())
 		case <-ctx.Done():
 			return nil
 		}
 	}
 }
 
-// Reload loads by hand, as for SIGHUP, and returns what came of it. It fails when
-// ctx ends first, or the fleet has stopped.
-func (f *Fleet) Reload(ctx context.Context) (*Report, error) {
-	reply := make(chan *Report, 1)
+func (f *Fleet) timer() <-chan time.Time {
+	if f.again.IsZero() {
+		return nil
+	}
+	return time.After(time.Until(f.again))
+}
+
+// ask has the pipeline do something between two of its own steps. It fails when ctx
+// ends before that, or the fleet has stopped.
+func (f *Fleet) ask(ctx context.Context, what func(context.Context)) error {
+	done := make(chan struct{})
 	select {
-	case f.reloads <- reply:
+	case f.asks <- func(ctx context.Context) { defer close(done); what(ctx) }:
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		return ctx.Err()
 	case <-f.done:
-		return nil, errStopped
+		return errStopped
 	}
 	select {
-	case r := <-reply:
-		return r, nil
+	case <-done:
+		return nil
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		return ctx.Err()
 	}
 }
 
-var errStopped = errors.New("reload blueprints: stopped")
+// Reload loads by hand, as for SIGHUP, and returns what came of it. It fails when
+// ctx ends first, or the fleet has stopped.
+func (f *Fleet) Reload(ctx context.Context) (*Report, error) {
+	err := f.ask(ctx, func(ctx context.Context) { f.load(ctx, "hand") })
+	if err != nil {
+		return nil, err
+	}
+	return f.view.Load().report, nil
+}
+
+var errStopped = errors.New("the pipeline has stopped")
 
 // load is the pipeline: every stage takes what the one before it gives.
 func (f *Fleet) load(ctx context.Context, by string) {
 	began := time.Now()
 	result := f.Loader.Load()
 	resources := f.Translator.take(result.Set)
-	f.resolver.want(ctx, result.Set)
-	changed, problems := f.publish(result.Set, resources)
+	f.meet(result.Set)
+	f.resolver.want(ctx, f.hosts(result.Set))
+	changed, problems := f.publish(result, resources)
 	f.keeper.save(result.Good)
 	f.report(by, began, result, changed, problems)
 	f.Watch(result.Watch)
 	f.observe()
-}
-
-// event is called by the server's streams, so it must not wait.
-func (f *Fleet) event(xds.Event) {
-	select {
-	case f.events <- struct{}{}:
-	default:
-	}
 }

@@ -88,7 +88,7 @@ func TestBadEdit(t *testing.T) {
 	if len(r.overlay("one.yaml")) != 1 || r.group("two.yaml").Snapshot != two {
 		t.Error("another version than the last good one is served")
 	}
-	if s.Blueprints[0].Version != r.fleet.published[r.file("one.yaml")].bp.Version {
+	if s.Blueprints[0].Version != r.fleet.rollouts[r.file("one.yaml")].newest.version() {
 		t.Error("status shows another version than what is served")
 	}
 	if n := r.fleet.Numbers(); n.Loads[Rejected] != 1 || n.Loads[Published] != 1 || n.Degraded != 1 || n.Errors == 0 {

@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -13,6 +14,16 @@ import (
 // Groups says which blueprint a node gets. Its zero value knows none.
 type Groups struct {
 	set atomic.Pointer[blueprints.Set]
+}
+
+// take makes set the one that nodes are asked about, and says whether a node may fit
+// another blueprint now.
+func (g *Groups) take(set *blueprints.Set) bool {
+	before := g.set.Swap(set)
+	return before == nil || !slices.EqualFunc(before.Blueprints, set.Blueprints, func(a, b *blueprints.Blueprint) bool {
+		return a == b || a.File == b.File && slices.Equal(a.Nodes.IDs, b.Nodes.IDs) &&
+			slices.Equal(a.Nodes.Clusters, b.Nodes.Clusters) && maps.Equal(a.Nodes.Metadata, b.Nodes.Metadata)
+	})
 }
 
 // Group is the main file of the blueprint that fits node best; it is made for the

@@ -1,167 +1,162 @@
 package fleet
 
 import (
+	"maps"
 	"slices"
 	"time"
-
-	"google.golang.org/protobuf/proto"
 
 	"backworks/blueprints"
 	"backworks/translate"
 	"backworks/xds"
 )
 
-// published is what a group of nodes, those of one blueprint, was last given.
-type published struct {
-	bp       *blueprints.Blueprint
-	snapshot *xds.Snapshot
-	since    time.Time
-	// resources are the snapshot's by the message they were marshalled from, and
-	// assignments the overlay's by pool, so that the next version marshals only
-	// what differs.
-	resources   map[proto.Message]*xds.Resource
-	assignments map[*blueprints.Pool]*xds.Resource
-	// state holds the addresses that assignments were made with.
-	state *translate.State
-}
-
-// publish gives each blueprint's nodes its resources and addresses. It says
-// whether anything was published, and what could not be.
-func (f *Fleet) publish(set *blueprints.Set, resources map[*blueprints.Blueprint]*translate.Resources) (bool, blueprints.Problems) {
-	var problems blueprints.Problems
-	state := f.resolver.answers.Load().state
-	next := make(map[string]*published, len(set.Blueprints))
-	changed := false
+// meet begins a rollout for each blueprint that is new, with what was accepted last, so
+// that an edit since then is tried as every other.
+func (f *Fleet) meet(set *blueprints.Set) {
 	for _, bp := range set.Blueprints {
-		before := f.published[bp.File]
-		p, err := build(before, bp, resources[bp], state)
-		if err != nil {
-			problems = append(problems, blueprints.Problem{Position: bp.Position, Message: err.Error()})
-			p = before
-		}
-		if p == nil {
+		if f.rollouts[bp.File] != nil {
 			continue
 		}
-		if p != before && before != nil && p.bp.Version == before.bp.Version && p.state == before.state {
-			p.since = before.since // it is the same, but degraded now, or not any more
-		} else {
-			changed = changed || p != before
+		r := &rollout{file: bp.File, how: f.how, members: f.members, archive: f.archive, log: f.log, on: map[string]bool{}, held: map[string]hold{}}
+		f.rollouts[bp.File] = r
+		last, known := f.archive.accepted(bp.File)
+		if !known || last.Version == bp.Version {
+			continue
 		}
-		next[bp.File] = p
+		good, err := f.restore(bp.File, last.Version)
+		if err != nil {
+			f.log.Warn("the version that was accepted last cannot be served", "blueprint", bp.Position.File, "version", last.Version, "error", err)
+			continue
+		}
+		r.good, r.revived = good, true
 	}
-	changed = changed || len(next) != len(f.published)
-	f.published = next
-	f.Groups.set.Store(served(set, next))
-	if changed {
-		f.push()
+}
+
+// restore reads a version that was kept. It has no resources yet.
+func (f *Fleet) restore(main, version string) (*release, error) {
+	files, err := f.archive.filesOf(main, version)
+	if err != nil {
+		return nil, err
 	}
+	bp, problems := f.Loader.Build(main, files)
+	if err := problems.Err(); err != nil {
+		return nil, err
+	}
+	return &release{bp: bp, files: files}, nil
+}
+
+// finish makes the resources of a release that was restored.
+func (r *release) finish(state *translate.State) (*release, error) {
+	resources, problems := translate.Blueprint(r.bp)
+	if err := problems.Err(); err != nil {
+		return nil, err
+	}
+	return build(nil, r.bp, resources, r.files, state)
+}
+
+// publish offers each blueprint's version to its rollout, and brings the nodes what
+// comes of that. It says whether there was another version, and what could not be
+// published.
+func (f *Fleet) publish(result *blueprints.Result, resources map[*blueprints.Blueprint]*translate.Resources) (bool, blueprints.Problems) {
+	var problems blueprints.Problems
+	state, now, changed := f.resolver.answers.Load().state, time.Now(), false
+	here := make(map[string]bool, len(result.Set.Blueprints))
+	for _, bp := range result.Set.Blueprints {
+		r := f.rollouts[bp.File]
+		rel, err := build(r.newest, bp, resources[bp], result.Good[bp.File], state)
+		if err != nil {
+			problems = append(problems, blueprints.Problem{Position: bp.Position, Message: err.Error()})
+			rel = r.newest
+		}
+		if rel == nil {
+			continue
+		}
+		here[bp.File] = true
+		if r.newest == nil && r.good != nil {
+			if r.good, err = r.good.finish(state); err != nil {
+				f.log.Warn("the version that was accepted last cannot be served", "blueprint", bp.Position.File, "error", err)
+			}
+		}
+		if rel != r.newest {
+			changed = r.offer(rel, now) || changed
+		}
+	}
+	for file := range f.rollouts {
+		if !here[file] {
+			f.members.await(file, "", nil)
+			delete(f.rollouts, file)
+			changed = true
+		}
+	}
+	f.advance(now)
 	return changed, problems
 }
 
-// served is set with the blueprints that are published, at the version that is.
-func served(set *blueprints.Set, published map[string]*published) *blueprints.Set {
-	out := &blueprints.Set{}
-	for _, bp := range set.Blueprints {
-		if p := published[bp.File]; p != nil {
-			out.Blueprints = append(out.Blueprints, p.bp)
-		}
+// advance takes every rollout as far as it may go, and pushes what comes of it.
+func (f *Fleet) advance(now time.Time) {
+	f.again = time.Time{}
+	for _, r := range f.rollouts {
+		_, again := r.look(now)
+		f.again = earliest(f.again, again)
 	}
-	return out
+	f.push()
 }
 
 // push hands all that is published to the server, which sends what differs.
 func (f *Fleet) push() {
-	groups := make(map[string]xds.Group, len(f.published))
-	for file, p := range f.published {
-		groups[file] = xds.Group{Release: xds.Release{Snapshot: p.snapshot, Overlay: xds.NewOverlay(p.overlay())}}
+	groups := make(map[string]xds.Group, len(f.rollouts))
+	set := &blueprints.Set{}
+	for _, file := range slices.Sorted(maps.Keys(f.rollouts)) {
+		r := f.rollouts[file]
+		if g, ok := r.group(); ok {
+			groups[file] = g
+			set.Blueprints = append(set.Blueprints, r.base().bp)
+		}
 	}
-	f.Server.PublishGroups(groups)
-	f.counts.push()
+	otherRules := f.Groups.take(set) // first: who fits a new group is asked when it is published
+	if !maps.EqualFunc(groups, f.pushed, xds.Group.Equal) {
+		f.pushed = groups
+		f.Server.PublishGroups(groups)
+		f.counts.push()
+	}
+	if otherRules {
+		f.Server.Regroup()
+	}
+	f.show()
 }
 
-// readdress sends the assignments that hold other addresses than before.
+// hosts are the names of all targets of set, and of the versions that some nodes are on.
+func (f *Fleet) hosts(set *blueprints.Set) []string {
+	all := slices.Clone(set.Blueprints)
+	for _, r := range f.rollouts {
+		r.each(func(rel *release) *release {
+			all = append(all, rel.bp)
+			return rel
+		})
+	}
+	var hosts []string
+	done := map[*blueprints.Blueprint]bool{}
+	for _, bp := range all {
+		if !done[bp] {
+			done[bp] = true
+			hosts = append(hosts, translate.Hosts(bp)...)
+		}
+	}
+	slices.Sort(hosts)
+	return slices.Compact(hosts)
+}
+
+// readdress gives every release the addresses that names have now.
 func (f *Fleet) readdress() {
 	state := f.resolver.answers.Load().state
-	next := make(map[string]*published, len(f.published))
-	for file, before := range f.published {
-		p := *before
-		if err := p.assign(before, state); err != nil {
-			f.log.Error("assignments cannot be sent", "blueprint", file, "error", err)
-			p = *before
-		}
-		next[file] = &p
+	for file, r := range f.rollouts {
+		r.each(func(rel *release) *release {
+			next, err := rel.readdressed(state)
+			if err != nil {
+				f.log.Error("assignments cannot be sent", "blueprint", file, "error", err)
+			}
+			return next
+		})
 	}
-	f.published = next
 	f.push()
-}
-
-// build makes what is to be published of bp out of as much as possible of before,
-// which is returned itself when bp and its addresses are the same.
-func build(before *published, bp *blueprints.Blueprint, r *translate.Resources, state *translate.State) (*published, error) {
-	if r == nil || before != nil && before.bp == bp && before.state == state {
-		return before, nil
-	}
-	p := &published{bp: bp, since: time.Now(), resources: map[proto.Message]*xds.Resource{}}
-	var list []*xds.Resource
-	for _, kind := range [][]translate.Resource{r.Clusters, r.Listeners, r.Routes, r.Secrets} {
-		for _, t := range kind {
-			var x *xds.Resource
-			if before != nil {
-				x = before.resources[t.Message]
-			}
-			if x == nil {
-				var err error
-				if x, err = xds.NewResource(t.Message, t.Name, t.Position.String()); err != nil {
-					return nil, err
-				}
-			}
-			p.resources[t.Message] = x
-			list = append(list, x)
-		}
-	}
-	p.snapshot = xds.NewSnapshot(bp.Version, list)
-	if before != nil && before.bp == bp {
-		p.snapshot, p.since = before.snapshot, before.since
-	}
-	return p, p.assign(before, state)
-}
-
-// assign makes the assignments of p's pools; those of before hold where neither
-// the pool nor an address of it changed.
-func (p *published) assign(before *published, state *translate.State) error {
-	assignments := make(map[*blueprints.Pool]*xds.Resource, len(p.bp.Pools))
-	for _, pool := range p.bp.Pools {
-		if pool.ResolveByEnvoy {
-			continue
-		}
-		if before != nil && before.assignments[pool] != nil && sameAddresses(pool, before.state, state) {
-			assignments[pool] = before.assignments[pool]
-			continue
-		}
-		x, err := xds.NewResource(translate.Assignment(pool, *state), translate.ClusterName(pool), pool.Position.String())
-		if err != nil {
-			return err
-		}
-		assignments[pool] = x
-	}
-	p.assignments, p.state = assignments, state
-	return nil
-}
-
-// sameAddresses says that the pool's targets have the same addresses in both states.
-func sameAddresses(pool *blueprints.Pool, a, b *translate.State) bool {
-	return a == b || !slices.ContainsFunc(pool.Targets, func(t *blueprints.Target) bool {
-		return !slices.Equal(a.Addresses[t.Host], b.Addresses[t.Host])
-	})
-}
-
-// overlay are the assignments in the order of the pools' names.
-func (p *published) overlay() []*xds.Resource {
-	var out []*xds.Resource
-	for _, pool := range p.bp.Pools {
-		if x := p.assignments[pool]; x != nil {
-			out = append(out, x)
-		}
-	}
-	return out
 }

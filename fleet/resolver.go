@@ -14,7 +14,6 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 
-	"backworks/blueprints"
 	"backworks/translate"
 )
 
@@ -63,16 +62,10 @@ func newResolver(lookup func(context.Context, string) ([]netip.Addr, error), eve
 	return r
 }
 
-// want makes the names of set those that are kept, and waits a while for the ones
+// want makes hosts, sorted, the names that are kept, and waits a while for the ones
 // that are new.
-func (r *resolver) want(ctx context.Context, set *blueprints.Set) {
-	var hosts, fresh []string
-	for _, bp := range set.Blueprints {
-		hosts = append(hosts, translate.Hosts(bp)...)
-	}
-	slices.Sort(hosts)
-	hosts = slices.Compact(hosts)
-
+func (r *resolver) want(ctx context.Context, hosts []string) {
+	var fresh []string
 	r.mu.Lock()
 	for _, h := range hosts {
 		if _, known := slices.BinarySearch(r.hosts, h); !known {

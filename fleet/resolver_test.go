@@ -13,6 +13,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 
 	"backworks/blueprints"
+	"backworks/translate"
 )
 
 // TestAddressesMove: other answers go out as assignments alone, a failure keeps
@@ -97,12 +98,12 @@ func TestSlowName(t *testing.T) {
 	pool := &blueprints.Pool{Name: "p", Targets: []*blueprints.Target{{Host: "slow.test"}, {Host: "fast.test"}, {Host: "10.0.0.7"}}}
 	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
 	defer cancel()
-	r.want(ctx, &blueprints.Set{Blueprints: []*blueprints.Blueprint{{Pools: []*blueprints.Pool{pool}}}})
+	r.want(ctx, translate.Hosts(&blueprints.Blueprint{Pools: []*blueprints.Pool{pool}}))
 	a := r.answers.Load()
 	if len(a.state.Addresses) != 1 || len(a.state.Addresses["fast.test"]) != 1 || len(a.failed) != 1 || a.failed["slow.test"] == "" {
 		t.Errorf("answers %v, failed %v", a.state.Addresses, a.failed)
 	}
-	r.want(ctx, &blueprints.Set{})
+	r.want(ctx, nil)
 	if a := r.answers.Load(); len(a.state.Addresses)+len(a.failed) != 0 {
 		t.Errorf("kept on: %v, %v", a.state.Addresses, a.failed)
 	}

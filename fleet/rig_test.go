@@ -22,45 +22,6 @@ import (
 // patience is for what has to happen; nothing waits this long when it does.
 const patience = 10 * time.Second
 
-// recorder stands for the xds server and keeps what it was given.
-type recorder struct {
-	mu        sync.Mutex
-	groups    map[string]xds.Group
-	publishes int
-	nodes     []xds.NodeStatus
-	notify    func(xds.Event)
-}
-
-func (r *recorder) PublishGroups(groups map[string]xds.Group) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.groups = groups
-	r.publishes++
-}
-
-func (r *recorder) Nodes() []xds.NodeStatus {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.nodes
-}
-
-func (r *recorder) Notify(f func(xds.Event)) { r.notify = f }
-
-// given are the groups of now, and how often some were published.
-func (r *recorder) given() (map[string]xds.Group, int) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.groups, r.publishes
-}
-
-// become makes nodes the connected ones.
-func (r *recorder) become(nodes ...xds.NodeStatus) {
-	r.mu.Lock()
-	r.nodes = nodes
-	r.mu.Unlock()
-	r.notify(xds.Event{})
-}
-
 // names is a fake name server.
 type names struct {
 	mu      sync.Mutex
@@ -90,39 +51,15 @@ func (n *names) lookup(_ context.Context, host string) ([]netip.Addr, error) {
 // rig is a running fleet over a folder of blueprints.
 type rig struct {
 	*testing.T
-	dir     string
-	server  *recorder
-	names   *names
-	changes chan struct{}
-	kept    *memory
-	fleet   *Fleet
-	stop    func()
-}
-
-// memory is a LastGood.
-type memory struct {
-	mu    sync.Mutex
-	good  map[string]blueprints.FileSet
-	fails error
-	saved chan struct{}
-}
-
-func (m *memory) Load() (map[string]blueprints.FileSet, error) { return nil, nil }
-
-func (m *memory) Save(good map[string]blueprints.FileSet) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	defer func() {
-		select {
-		case m.saved <- struct{}{}:
-		default:
-		}
-	}()
-	if m.fails != nil {
-		return m.fails
-	}
-	m.good = good
-	return nil
+	dir      string
+	server   *recorder
+	names    *names
+	changes  chan struct{}
+	kept     *memory
+	versions *versions
+	envoys   []envoy.Address
+	fleet    *Fleet
+	stop     func()
 }
 
 // newRig writes files and runs a fleet on them. The names a.test and b.test have
@@ -130,20 +67,28 @@ func (m *memory) Save(good map[string]blueprints.FileSet) error {
 func newRig(t *testing.T, files map[string]string, envoys ...envoy.Address) *rig {
 	t.Helper()
 	r := &rig{
-		T: t, dir: t.TempDir(), server: new(recorder), changes: make(chan struct{}, 1),
-		names: &names{answers: map[string][]netip.Addr{}, asked: map[string]int{}},
-		kept:  &memory{saved: make(chan struct{}, 1)},
+		T: t, dir: t.TempDir(), envoys: envoys, changes: make(chan struct{}, 1),
+		names:    &names{answers: map[string][]netip.Addr{}, asked: map[string]int{}},
+		kept:     &memory{saved: make(chan struct{}, 1)},
+		versions: &versions{records: map[string]map[string][]byte{}, files: map[string]blueprints.FileSet{}},
 	}
 	r.names.set("a.test", "10.0.0.1")
 	r.names.set("b.test", "10.0.0.2", "fd00::2")
 	for name, content := range files {
 		r.write(name, content)
 	}
+	r.start()
+	return r
+}
+
+// start runs a fleet, after a stop as well.
+func (r *rig) start() {
+	r.server = &recorder{connected: map[string]connected{}}
 	translator, groups := NewTranslator(), &Groups{}
 	r.fleet = New(Options{
-		Loader:     blueprints.NewLoader(blueprints.Options{Path: r.dir, Check: translator.Check}),
+		Loader:     blueprints.NewLoader(blueprints.Options{Path: r.dir, Check: translator.Check, LastGood: r.kept.good}),
 		Translator: translator, Groups: groups, Server: r.server, Logger: hclog.NewNullLogger(),
-		Changes: r.changes, Keep: r.kept, Resolve: r.names.lookup, ResolveEvery: time.Millisecond, Envoys: envoys,
+		Changes: r.changes, Keep: r.kept, Archive: r.versions, Resolve: r.names.lookup, ResolveEvery: time.Millisecond, Envoys: r.envoys,
 	})
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
@@ -152,11 +97,10 @@ func newRig(t *testing.T, files map[string]string, envoys ...envoy.Address) *rig
 	r.stop = sync.OnceFunc(func() {
 		cancel()
 		if err := <-ended; err != nil {
-			t.Error(err)
+			r.Error(err)
 		}
 	})
-	t.Cleanup(r.stop)
-	return r
+	r.Cleanup(r.stop)
 }
 
 func (r *rig) file(name string) string { return filepath.Join(r.dir, name) }

@@ -39,17 +39,45 @@ type Report struct {
 	// Problems are errors and warnings, sorted.
 	Problems   blueprints.Problems `json:"-"`
 	Blueprints []BlueprintStatus   `json:"blueprints"`
+
+	loaded blueprints.Problems // those of the load alone
 }
 
 // BlueprintStatus is a blueprint that is served.
 type BlueprintStatus struct {
-	File     string `json:"file"`
-	Name     string `json:"name"`
-	Release  string `json:"release"`
+	File    string `json:"file"`
+	Name    string `json:"name"`
+	Release string `json:"release"`
+	// Version is what its nodes get, but those of which Rollout tells otherwise.
 	Version  string `json:"version"`
 	Degraded bool   `json:"degraded"`
-	// Since is when this version was published.
-	Since time.Time `json:"since"`
+	// Since is when this version was loaded.
+	Since   time.Time     `json:"since"`
+	Rollout RolloutStatus `json:"rollout"`
+}
+
+// RolloutStatus is how far the version is that was loaded last.
+type RolloutStatus struct {
+	Version string    `json:"version"`
+	Stage   Stage     `json:"stage"`
+	Since   time.Time `json:"since"`
+	// Nodes are those that have it before all do; none in other stages.
+	Nodes []string `json:"nodes"`
+	// Held are nodes that refused a version and stay on the one before it.
+	Held []Held `json:"held"`
+	// Reason is why it is not served; "" when it is, or may still be.
+	Reason string `json:"reason,omitempty"`
+	// Where are the places in the blueprint that the reason is about.
+	Where []string `json:"where,omitempty"`
+	// Trail are the steps it took, the last 50.
+	Trail []Step `json:"trail"`
+}
+
+// Held is a node that stays on an older version.
+type Held struct {
+	Node    string `json:"node"`
+	Version string `json:"version"`
+	Refused string `json:"refused"`
 }
 
 // Unresolved is a host name whose newest lookup failed.
@@ -92,43 +120,73 @@ type view struct {
 	ready  bool      // before that change
 }
 
+// shown is what the rollouts let others see; immutable.
+type shown struct {
+	blueprints []BlueprintStatus
+	problems   blueprints.Problems
+	// served are the versions that count for readiness, by main file.
+	served map[string][]string
+}
+
+// show lets others see the rollouts as they are now.
+func (f *Fleet) show() {
+	s := &shown{served: make(map[string][]string, len(f.rollouts))}
+	for _, file := range slices.Sorted(maps.Keys(f.rollouts)) {
+		r := f.rollouts[file]
+		base := r.base()
+		if base == nil {
+			continue
+		}
+		b := BlueprintStatus{
+			File: file, Name: base.bp.Name, Release: base.bp.Release, Version: base.version(),
+			Degraded: r.newest.bp.Degraded, Since: base.since, Rollout: r.status(),
+		}
+		if p, bad := r.problem(); bad {
+			b.Degraded = true
+			s.problems = append(s.problems, p)
+		}
+		s.blueprints = append(s.blueprints, b)
+		s.served[file] = []string{base.version(), b.Rollout.Version}
+	}
+	f.logProblems(f.shown.Load().problems, s.problems, false)
+	f.shown.Store(s)
+}
+
 // report ends a load: it logs and keeps what came of it.
 func (f *Fleet) report(by string, began time.Time, result *blueprints.Result, changed bool, more blueprints.Problems) {
-	before := f.view.Load()
-	r := &Report{By: by, At: began, Outcome: Unchanged, Problems: append(slices.Clone(result.Problems), more...)}
+	before, shown := f.view.Load(), f.shown.Load()
+	r := &Report{By: by, At: began, Outcome: Unchanged, Problems: append(slices.Clone(result.Problems), more...), Blueprints: shown.blueprints}
 	r.Problems.Sort()
 	if changed {
 		r.Outcome = Published
 	}
-	if len(r.Problems.Errors()) > 0 {
+	if len(r.Problems.Errors())+len(shown.problems) > 0 {
 		r.Outcome = Rejected
 	}
 	next := &view{report: r, set: f.Groups.set.Load(), at: before.at, ready: before.ready}
-	for _, file := range slices.Sorted(maps.Keys(f.published)) {
-		p := f.published[file]
-		r.Blueprints = append(r.Blueprints, BlueprintStatus{
-			File: file, Name: p.bp.Name, Release: p.bp.Release, Version: p.bp.Version, Degraded: p.bp.Degraded, Since: p.since,
-		})
-	}
 	r.Took = time.Since(began)
 	if changed {
 		next.at, next.ready = time.Now(), f.ready
 		f.log.Info("blueprints published", "by", by, "blueprints", len(r.Blueprints), "took", r.Took)
 	}
-	f.logProblems(before.report, r)
+	var old blueprints.Problems
+	if before.report != nil {
+		old = before.report.loaded
+	}
+	f.logProblems(old, r.Problems, true)
+	r.loaded, r.Problems = r.Problems, append(slices.Clone(r.Problems), shown.problems...)
+	r.Problems.Sort()
 	f.counts.load(r.Outcome)
 	f.view.Store(next)
 }
 
-// logProblems logs each problem when it comes, and that none is left.
-func (f *Fleet) logProblems(before, now *Report) {
+// logProblems logs each problem when it comes, and that none of a load is left.
+func (f *Fleet) logProblems(before, now blueprints.Problems, loaded bool) {
 	old := map[blueprints.Problem]bool{}
-	if before != nil {
-		for _, p := range before.Problems {
-			old[p] = true
-		}
+	for _, p := range before {
+		old[p] = true
 	}
-	for _, p := range now.Problems {
+	for _, p := range now {
 		switch {
 		case old[p]:
 		case p.Severity == blueprints.Error:
@@ -137,7 +195,7 @@ func (f *Fleet) logProblems(before, now *Report) {
 			f.log.Warn("blueprint has a problem", "problem", p.String())
 		}
 	}
-	if len(old) > 0 && len(now.Problems) == 0 {
+	if loaded && len(old) > 0 && len(now) == 0 {
 		f.log.Info("blueprints have no problem any more")
 	}
 }
@@ -151,45 +209,69 @@ func (f *Fleet) observe() {
 	}
 }
 
-// Ready says whether at least one connected node has acknowledged everything of
-// the current version. A push that is under way does not count against it for 5 s.
+// Ready says whether at least one connected node has acknowledged everything of a
+// version that is served. A push that is under way does not count against it for 5 s.
 func (f *Fleet) Ready() bool {
 	v := f.view.Load()
 	settling := v.ready && time.Since(v.at) < settle
-	for _, n := range f.Server.Nodes() {
-		if n.Group != "" && (n.Synced || settling && !refused(n)) {
+	for file, versions := range f.shown.Load().served {
+		if f.members.ready(file, versions, settling) {
 			return true
 		}
 	}
 	return false
 }
 
-func refused(n xds.NodeStatus) bool {
-	return slices.ContainsFunc(n.Types, func(t xds.TypeStatus) bool { return t.Refused != nil && !t.Synced })
-}
-
 // Status returns what is known now.
 func (f *Fleet) Status() Status {
 	v := f.view.Load()
 	s := Status{Ready: f.Ready(), Last: v.report, NotKept: f.keeper.failure()}
+	standing := f.standing()
 	for _, n := range f.Server.Nodes() {
-		s.Nodes = append(s.Nodes, node(v.set, n))
+		s.Nodes = append(s.Nodes, node(v.set, n, standing))
 	}
 	a := f.resolver.answers.Load()
 	for _, host := range slices.Sorted(maps.Keys(a.failed)) {
 		s.Unresolved = append(s.Unresolved, Unresolved{Host: host, Error: a.failed[host], Kept: a.state.Addresses[host]})
 	}
 	if v.report != nil {
-		s.Blueprints = v.report.Blueprints
-		s.Problems = append(slices.Clone(v.report.Problems), leftOut(v.set, a)...)
+		shown := f.shown.Load()
+		s.Blueprints = shown.blueprints
+		s.Problems = slices.Concat(v.report.loaded, shown.problems, leftOut(v.set, a))
 		s.Problems.Sort()
 	}
 	s.Degraded = len(s.Problems.Errors()) > 0 || slices.ContainsFunc(s.Blueprints, func(b BlueprintStatus) bool { return b.Degraded })
 	return s
 }
 
-func node(set *blueprints.Set, n xds.NodeStatus) Node {
+// standing are the refusals of the versions that were loaded last, by main file and node
+// id. A node that went back has acknowledged what it went back to, and is still the one
+// to tell of.
+func (f *Fleet) standing() map[string]map[string]refusal {
+	out := map[string]map[string]refusal{}
+	for _, b := range f.shown.Load().blueprints {
+		for id, r := range f.members.refusals(b.File) {
+			if r.version != b.Rollout.Version && !slices.ContainsFunc(b.Rollout.Held, func(h Held) bool { return h.Node == id && h.Refused == r.version }) {
+				continue
+			}
+			if out[b.File] == nil {
+				out[b.File] = map[string]refusal{}
+			}
+			out[b.File][id] = r
+		}
+	}
+	return out
+}
+
+func node(set *blueprints.Set, n xds.NodeStatus, standing map[string]map[string]refusal) Node {
 	out := Node{NodeStatus: n}
+	if r, is := standing[n.Group][n.ID]; is {
+		for i, t := range out.Types {
+			if t.Type == r.kind && t.Refused == nil {
+				out.Types[i].Refused = r.said
+			}
+		}
+	}
 	best := bestFit(set, xds.Node{ID: n.ID, Cluster: n.Cluster, Metadata: n.Metadata})
 	for i, bp := range best {
 		if i > 0 {

@@ -10,7 +10,6 @@ import (
 	"testing"
 
 	"backworks/envoy"
-	"backworks/xds"
 )
 
 // fakeAdmin answers as the admin interface of an Envoy with the node id.
@@ -66,37 +65,32 @@ func TestReadiness(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, map[string]string{"one.yaml": blueprint("one", "p=http://10.0.0.1:80")})
 	group := r.file("one.yaml")
-	types := []xds.TypeStatus{{Type: "LDS", Synced: true}}
-	refused := []xds.TypeStatus{{Type: "LDS", Refused: &xds.Refusal{Message: "no"}}}
-	for _, c := range []struct {
-		name  string
-		nodes []xds.NodeStatus
-		ready bool
-	}{
-		{"nobody", nil, false},
-		{"no blueprint", []xds.NodeStatus{{ID: "x", Synced: true, Types: types}}, false},
-		{"under way", []xds.NodeStatus{{ID: "x", Group: group}}, false},
-		{"all", []xds.NodeStatus{{ID: "x", Group: group, Synced: true, Types: types}}, true},
-		{"one of two", []xds.NodeStatus{{ID: "w", Group: group}, {ID: "x", Group: group, Synced: true, Types: types}}, true},
-		{"refused", []xds.NodeStatus{{ID: "x", Group: group, Types: refused}}, false},
-	} {
-		r.server.become(c.nodes...)
-		if r.fleet.Ready() != c.ready {
-			t.Errorf("%s: ready is %v", c.name, !c.ready)
+	is := func(what string, ready bool) {
+		t.Helper()
+		if r.fleet.Ready() != ready {
+			t.Errorf("%s: ready is %v", what, !ready)
 		}
 	}
-	r.server.become(xds.NodeStatus{ID: "x", Group: group, Synced: true, Types: types})
+	is("nobody", false)
+	r.server.connect("w", "")
+	r.server.sync("w")
+	is("no blueprint is for it", false)
+	r.server.connect("x", group)
+	is("under way", false)
+	r.server.connect("y", group)
+	r.server.sync("x")
+	is("one of two", true)
+	r.server.leave("y")
 	r.until("the fleet's own notice", func() bool { r.reload(); return r.fleet.view.Load().report != nil && r.fleet.Ready() })
+	r.until("it is accepted", func() bool { return r.fleet.Status().Blueprints[0].Rollout.Stage == Accepted })
 	r.write("one.yaml", blueprint("one", "p=http://10.0.0.2:80"))
 	if report := r.reload(); report.Outcome != Published {
 		t.Fatalf("report %+v", report)
 	}
-	r.server.become(xds.NodeStatus{ID: "x", Group: group, Types: []xds.TypeStatus{{Type: "LDS"}}})
-	if !r.fleet.Ready() {
-		t.Error("a push that is under way is no outage")
-	}
-	r.server.become(xds.NodeStatus{ID: "x", Group: group, Types: refused})
-	if r.fleet.Ready() {
-		t.Error("a refused push is not ready")
-	}
+	is("a push that is under way is no outage", true)
+	r.server.refuse("x", "no")
+	is("refused", false)
+	r.until("all are back", func() bool { return r.fleet.Status().Blueprints[0].Rollout.Stage == Refused })
+	r.server.sync("x")
+	is("back on the last good version", true)
 }

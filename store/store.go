@@ -44,6 +44,8 @@ type Store struct {
 	saved map[string]blueprints.FileSet
 	// gate is held while saved and the database are used.
 	gate chan struct{}
+	// dropped counts the versions that were dropped since their contents were swept.
+	dropped int
 }
 
 // Open makes dir (mode 0700) when it is not there, locks it and reads it. It fails

@@ -18,7 +18,8 @@ type Group struct {
 	Others map[string]Release
 }
 
-func (g Group) equal(o Group) bool {
+// Equal says that both are the same releases for the same nodes, by identity.
+func (g Group) Equal(o Group) bool {
 	return g.Release == o.Release && maps.Equal(g.Others, o.Others)
 }
 
@@ -77,7 +78,7 @@ func (s *Server) publish(groups map[string]Group) {
 	in := w.collect()
 	built := make(map[string]*group, len(groups))
 	for name, g := range s.state.groups {
-		if old := w.groups[name]; old != nil && before[name].equal(g) {
+		if old := w.groups[name]; old != nil && before[name].Equal(g) {
 			built[name] = old
 		} else {
 			built[name] = s.state.build(name, in)

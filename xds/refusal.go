@@ -109,7 +109,7 @@ func newRefusal(r *reply, message string, count int) *Refusal {
 			message = message[:len(message)-1]
 		}
 	}
-	out := &Refusal{Version: r.version, Message: message, At: time.Now(), Count: count}
+	out := &Refusal{Version: r.version, Message: strings.TrimSpace(message), At: time.Now(), Count: count}
 	named := mentioned(message, r.put)
 	if len(named) == 0 && r.full {
 		named = mentioned(message, r.to.subset(r.now))

@@ -76,8 +76,12 @@ func (s *service) find(context.Context) (err error) {
 	if s.blueprint, err = findBlueprint(s.blueprint); err != nil {
 		return err
 	}
-	if s.withSidecar() {
-		if s.binary, err = envoy.Find(s.envoy, ""); err != nil {
+	if s.withSidecar() || s.checkEnvoy {
+		asked := s.envoy
+		if !s.withSidecar() {
+			asked = "auto" // to check with, not to run
+		}
+		if s.binary, err = envoy.Find(asked, ""); err != nil {
 			return err
 		}
 	}
@@ -134,7 +138,8 @@ func (s *service) load(context.Context) error {
 	s.stats = admin.NewXDSStats()
 	s.server.Notify(s.stats.Count)
 	options := fleet.Options{
-		Loader: loader, Translator: translator, Groups: s.groups, Server: s.server, Logger: s.log, Keep: s.store,
+		Loader: loader, Translator: translator, Groups: s.groups, Server: s.server, Logger: s.log,
+		Keep: s.store, Archive: s.store, Rollouts: s.rollouts(),
 	}
 	if s.watch {
 		s.watcher = store.NewWatcher(s.log)

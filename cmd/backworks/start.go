@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
+	"time"
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/spf13/cobra"
@@ -25,6 +27,10 @@ type startFlags struct {
 	stateDir      string
 	strict        bool
 	demo          bool
+	canary        int // below 0: the blueprint's
+	steps         []float64
+	watchFor      time.Duration // below 0: the blueprint's
+	checkEnvoy    bool
 	verbose       bool
 }
 
@@ -64,6 +70,10 @@ flight finish; a second one does not wait for them.`,
 	flags.BoolVar(&f.keepEnvoy, "keep-envoy", false, "leave Envoy running at the end; the next start takes it over")
 	flags.StringVar(&f.stateDir, "state-dir", "", "`DIR` for last good blueprints and sockets (~/.local/state/backworks/...)")
 	flags.BoolVar(&f.strict, "strict", false, "do not start on a last good version, nor on some blueprints of a folder")
+	flags.IntVar(&f.canary, "canary", -1, "`N` Envoys get a new version before the others, in place of the blueprint's rollout.canary (1); 0: all at once")
+	flags.Float64SliceVar(&f.steps, "rollout-steps", nil, "`PERCENT,...` of the Envoys that get it next, in place of rollout.steps")
+	flags.DurationVar(&f.watchFor, "rollout-watch", -1, "`TIME` that each step is watched, in place of rollout.watch (0s)")
+	flags.BoolVar(&f.checkEnvoy, "check-envoy", false, "have an Envoy here validate each new version before it is sent to anybody")
 	flags.BoolVar(&f.demo, "demo", false, "run demo backends on ports 3001 to 3003")
 	flags.BoolVarP(&f.verbose, "verbose", "v", false, "log what is done, not only what changes")
 	return c
@@ -83,6 +93,10 @@ func (f *startFlags) takeArgs(c *cobra.Command, args []string) error {
 		return fmt.Errorf("arguments for Envoy and --envoy none exclude each other")
 	case !f.withSidecar() && f.keepEnvoy:
 		return fmt.Errorf("--keep-envoy and --envoy none exclude each other")
+	case c.Flags().Changed("canary") && f.canary < 0, c.Flags().Changed("rollout-watch") && f.watchFor < 0:
+		return fmt.Errorf("--canary and --rollout-watch must not be below 0")
+	case !slices.IsSorted(f.steps) || len(f.steps) > 0 && (f.steps[0] <= 0 || f.steps[len(f.steps)-1] > 100):
+		return fmt.Errorf("--rollout-steps must be ascending per cents, as in 10,50")
 	case f.adminListen != "" && f.dashboardPort != 0:
 		return fmt.Errorf("--admin-listen and --dashboard-port exclude each other")
 	}
