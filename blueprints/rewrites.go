@@ -109,8 +109,11 @@ func (d *decoder) pattern(w *Rewrite, patterns []patternSpec) {
 	if group > re.NumSubexp() {
 		d.fail(p.Replacement.at, "uses group ", strconv.Itoa(group), ", but the pattern has ", strconv.Itoa(re.NumSubexp()))
 	}
-	if strings.ContainsAny(replacement, "\r\n\x00?#") {
-		d.fail(p.Replacement.at, "must not have line ends, ? or #: the query is kept as it is")
+	switch unfit := func(r rune) bool { return r <= ' ' || r >= 0x7f }; {
+	case strings.ContainsAny(replacement, "?#"):
+		d.fail(p.Replacement.at, "must not have ? or #: the query is kept as it is")
+	case strings.ContainsFunc(replacement, unfit):
+		d.fail(p.Replacement.at, "must be ASCII without spaces and control characters: percent-encode what else a path may have")
 	}
 	w.Pattern, w.Replacement = p.Pattern.v, replacement
 }

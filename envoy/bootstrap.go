@@ -63,12 +63,13 @@ type Bootstrap struct {
 // Message is the bootstrap as Envoy's message. It fails for addresses that cannot
 // be read, and for a missing node id or cluster.
 //
-// There is no layered_runtime: what the edge guide sets by it is a limit per
-// listener name, which the overload manager's limit over all listeners covers.
+// What the edge guide sets in the runtime is a limit per listener name, which the
+// overload manager's limit over all listeners covers.
 func (b Bootstrap) Message() (*bootstrapv3.Bootstrap, error) {
 	m := &bootstrapv3.Bootstrap{
 		Node:            b.node(),
 		OverloadManager: b.overloadManager(),
+		LayeredRuntime:  runtime(),
 		StaticResources: &bootstrapv3.Bootstrap_StaticResources{},
 	}
 	if b.Admin != "" {
@@ -99,6 +100,20 @@ func (b Bootstrap) Message() (*bootstrapv3.Bootstrap, error) {
 		m.StaticResources.Clusters = append(m.StaticResources.Clusters, cluster)
 	}
 	return m, nil
+}
+
+// maxRegex is how large a regular expression may be, in instructions of RE2's
+// program: about one a character. Envoy refuses those of over 100 by default, which
+// long paths with many parameters exceed. RE2 takes linear time at any size.
+const maxRegex = 1 << 16
+
+func runtime() *bootstrapv3.LayeredRuntime {
+	return &bootstrapv3.LayeredRuntime{Layers: []*bootstrapv3.RuntimeLayer{{
+		Name: "backworks",
+		LayerSpecifier: &bootstrapv3.RuntimeLayer_StaticLayer{StaticLayer: &structpb.Struct{Fields: map[string]*structpb.Value{
+			"re2.max_program_size.error_level": structpb.NewNumberValue(maxRegex),
+		}}},
+	}}}
 }
 
 func (b Bootstrap) node() *corev3.Node {

@@ -25,6 +25,7 @@ endpoints:
   - {path: /text, method: GET, handler: static, config: {static: {status: 200, body: "100% of {{method}}", headers: {Content-Type: text/html}}}}
   - {path: /plain, method: GET, handler: static, config: {static: {status: 503, body: "closed"}}}
   - {path: /empty, method: GET, handler: static, config: {static: {status: 204}}}
+  - {path: /hello, method: GET, handler: static, config: {static: {body: "Hello {{query.name}}."}}}
   - {path: /moved, method: GET, handler: static, config: {static: {status: 301, headers: {Location: /text}}}}
 `
 
@@ -53,6 +54,8 @@ func TestOwnAnswers(t *testing.T) {
 		{"GET", "/plain", 503, isText, `closed`},
 		{"GET", "/empty", 204, "", ``},
 		{"GET", "/moved", 301, "", ``},
+		{"GET", "/hello?name=you", 200, isText, `Hello you.`},
+		{"GET", "/hello", 200, isText, `Hello .`},
 		{"HEAD", "/object", 201, isJSON, ``},
 		{"HEAD", "/now", 200, isJSON, ``},
 		{"GET", "/health", 200, isJSON, `{"status":"healthy","timestamp":` + now + `}`},
@@ -68,6 +71,9 @@ func TestOwnAnswers(t *testing.T) {
 		}
 		if resp.Header.Get("X-Proxied-By") != "backworks" {
 			t.Errorf("%s %s: no X-Proxied-By", c.method, c.path)
+		}
+		if got, wanted := resp.Header.Get("Location"), map[string]string{"/moved": "/text"}[c.path]; got != wanted {
+			t.Errorf("%s %s: Location %q, want %q", c.method, c.path, got, wanted)
 		}
 		if c.kind == isJSON && c.method == "GET" && !json.Valid([]byte(body)) {
 			t.Errorf("%s %s: no JSON: %q", c.method, c.path, body)

@@ -44,6 +44,8 @@ func (b *builder) cluster(p *blueprints.Pool) *clusterv3.Cluster {
 	c := &clusterv3.Cluster{
 		Name:           ClusterName(p),
 		ConnectTimeout: duration(p.ConnectTimeout),
+		// By default 1 MiB is kept of an answer whose client reads slowly.
+		PerConnectionBufferLimitBytes: u32(connectionBuffer),
 		CommonLbConfig: &clusterv3.Cluster_CommonLbConfig{
 			// By default Envoy sends to ejected targets once half of them are out.
 			HealthyPanicThreshold: &typev3.Percent{Value: 0},

@@ -7,6 +7,7 @@ import (
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"backworks/blueprints"
 )
@@ -36,7 +37,9 @@ func (b *builder) proxy(e *blueprints.Endpoint, names []string) []*routev3.Route
 	for _, part := range retryParts(names, retries, unsafeToo) {
 		r := b.route(e, part.methods, p.ResponseHeaders)
 		a := b.routeAction(e, p)
-		a.RetryPolicy = b.retryPolicy(retries, part.safe)
+		if a.RetryPolicy = b.retryPolicy(retries, part.safe); a.RetryPolicy != nil {
+			r.RequestBodyBufferLimit = wrapperspb.UInt64(retryBody)
+		}
 		r.Action = &routev3.Route_Route{Route: a}
 		b.requestHeaders(r, united(united(b.bp.RequestHeaders, p.RequestHeaders), e.RequestHeaders))
 		b.rewrite(r, e, p)

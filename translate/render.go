@@ -1,6 +1,8 @@
 package translate
 
 import (
+	"slices"
+
 	bootstrapv3 "github.com/envoyproxy/go-control-plane/envoy/config/bootstrap/v3"
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	endpointv3 "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
@@ -67,6 +69,39 @@ func staticListener(l *listenerv3.Listener, routes map[string]*routev3.RouteConf
 		}
 	}
 	return l
+}
+
+// FileWarnings are what Envoy understands otherwise from a file than by xDS. In
+// values of free form its YAML reader takes for a string whatever is not a whole
+// number of 32 bits; such are the bodies that it fills in for each request.
+func FileWarnings(bp *blueprints.Blueprint) blueprints.Problems {
+	var out blueprints.Problems
+	for _, e := range bp.Endpoints {
+		if e.Static != nil && !fixedJSON(e.Static.JSON) && hasOtherNumber(e.Static.JSON) {
+			out = append(out, blueprints.Problem{
+				Position: e.Position, Severity: blueprints.Warning,
+				Message: "numbers in the body that have a fraction or exceed 32 bits become strings when Envoy reads it from a file; by xDS they stay numbers",
+			})
+		}
+	}
+	return out
+}
+
+// hasOtherNumber says that a JSON value has a number that is no int32.
+func hasOtherNumber(v any) bool {
+	switch v := v.(type) {
+	case map[string]any:
+		for _, x := range v {
+			if hasOtherNumber(x) {
+				return true
+			}
+		}
+	case []any:
+		return slices.ContainsFunc(v, hasOtherNumber)
+	case float64:
+		return v != float64(int32(v))
+	}
+	return false
 }
 
 // AddTo puts what Static gave into a bootstrap's static resources.

@@ -86,6 +86,13 @@ func TestRetries(t *testing.T) {
 				t.Errorf("%s with one of two targets gone: %d %s", method, resp.StatusCode, body)
 			}
 		}
+		resp, err := http.Post(p.url+"/half?200", "text/plain", strings.NewReader(strings.Repeat("x", 500_000)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _ = resp.Body.Close(); resp.StatusCode != 200 {
+			t.Errorf("500 kB with one of two targets gone: %d", resp.StatusCode)
+		}
 	}
 }
 

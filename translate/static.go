@@ -2,6 +2,8 @@ package translate
 
 import (
 	"encoding/json"
+	"slices"
+	"strings"
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
@@ -10,12 +12,18 @@ import (
 	"backworks/blueprints"
 )
 
+const location = "Location"
+
 // static is an answer out of the blueprint.
 func (b *builder) static(e *blueprints.Endpoint, names []string) *routev3.Route {
 	s := e.Static
 	r := b.route(e, names, s.Headers)
 	d := &routev3.DirectResponseAction{Status: uint32(s.Status)}
 	r.Action = &routev3.Route_DirectResponse{DirectResponse: d}
+	if (s.Status == 201 || s.Status/100 == 3) && !addsHeader(r, location) {
+		// Envoy would put the request's own URL there.
+		r.ResponseHeadersToRemove = append(slices.Clone(r.ResponseHeadersToRemove), location)
+	}
 	if s.ContentType != "" {
 		r.ResponseHeadersToAdd = append([]*corev3.HeaderValueOption{only("Content-Type", s.ContentType)}, r.ResponseHeadersToAdd...)
 	}
@@ -30,9 +38,17 @@ func (b *builder) static(e *blueprints.Endpoint, names []string) *routev3.Route 
 		d.BodyFormat = &corev3.SubstitutionFormatString{
 			Format:      &corev3.SubstitutionFormatString_TextFormatSource{TextFormatSource: inline(b.format(s.Text, e.Position))},
 			ContentType: s.ContentType,
+			// By default a hyphen stands for what a request does not have.
+			OmitEmptyValues: true,
 		}
 	}
 	return r
+}
+
+func addsHeader(r *routev3.Route, name string) bool {
+	return slices.ContainsFunc(r.ResponseHeadersToAdd, func(o *corev3.HeaderValueOption) bool {
+		return strings.EqualFold(o.Header.Key, name)
+	})
 }
 
 // filledIn makes Envoy write the body anew for each request. It does so for

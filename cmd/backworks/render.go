@@ -61,7 +61,7 @@ func (r rendering) run(ctx context.Context, path string, stdout, stderr io.Write
 	if err != nil {
 		return err
 	}
-	result := blueprints.NewLoader(blueprints.Options{Path: path, Check: fleet.NewTranslator().Check}).Load()
+	result := blueprints.NewLoader(blueprints.Options{Path: path, Check: checkForFile}).Load()
 	if len(result.Problems.Errors()) > 0 {
 		return badBlueprints{result.Problems}
 	}
@@ -83,6 +83,11 @@ func (r rendering) run(ctx context.Context, path string, stdout, stderr io.Write
 	}
 	_, err = stdout.Write(text)
 	return err
+}
+
+// checkForFile also warns of what a file cannot say.
+func checkForFile(bp *blueprints.Blueprint) blueprints.Problems {
+	return append(fleet.NewTranslator().Check(bp), translate.FileWarnings(bp)...)
 }
 
 // config is a complete static configuration.

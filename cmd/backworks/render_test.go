@@ -56,6 +56,22 @@ func TestRenderingRunsWithoutUs(t *testing.T) {
 	}
 }
 
+// TestRenderWarnsOfNumbers: Envoy's YAML reader makes strings of some.
+func TestRenderWarnsOfNumbers(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	for body, warned := range map[string]bool{
+		`{at: "{{now}}", n: 1.5}`: true, `{at: "{{now}}", l: [{n: 4294967296}]}`: true,
+		`{at: "{{now}}", n: -3}`: false, `{n: 1.5}`: false, `"1.5 {{now}}"`: false,
+	} {
+		s.write("main.yaml", "endpoints: [{path: /, method: GET, handler: static, config: {static: {body: "+body+"}}}]\n")
+		got := call("render", filepath.Join(s.dir, "main.yaml"))
+		if got.code != 0 || strings.Contains(got.err, "main.yaml:1:13: endpoints[0]: warning: numbers in the body") != warned {
+			t.Errorf("%s: %+v", body, got)
+		}
+	}
+}
+
 func TestRenderResources(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
