@@ -137,16 +137,14 @@ func (e *endpoints) decode(d *decoder, n *yaml.Node, p *step, _ *field) {
 	e.at = place(n, p)
 	switch {
 	case n.Kind == yaml.SequenceNode:
-		e.items = make([]*endpointSpec, len(n.Content))
 		for i, c := range n.Content {
-			e.items[i] = new(endpointSpec)
-			d.value(reflect.ValueOf(e.items[i]), c, p.item(i), nil)
+			e.add(d, new(endpointSpec), c, p.item(i))
 		}
 	case n.Kind == yaml.MappingNode:
 		d.pairs(n, p, func(k, v *yaml.Node) {
 			s := &endpointSpec{key: k.Value}
 			under := p.under(k.Value)
-			d.value(reflect.ValueOf(s), v, under, nil)
+			e.add(d, s, v, under)
 			if strings.HasPrefix(k.Value, "/") {
 				s.key = ""
 				if !s.Path.given() {
@@ -154,10 +152,17 @@ func (e *endpoints) decode(d *decoder, n *yaml.Node, p *step, _ *field) {
 				}
 			}
 			s.at = place(k, under)
-			e.items = append(e.items, s)
 		})
 	case !isNull(n):
 		d.fail(e.at, "must be a list of endpoints, or a mapping of names or paths to endpoints, got ", kindOf(n))
+	}
+}
+
+// add leaves out what is no mapping: all there is to say of it is said.
+func (e *endpoints) add(d *decoder, s *endpointSpec, n *yaml.Node, p *step) {
+	d.value(reflect.ValueOf(s), n, p, nil)
+	if n = resolve(n); n.Kind == yaml.MappingNode || isNull(n) {
+		e.items = append(e.items, s)
 	}
 }
 
