@@ -175,6 +175,9 @@ type plugins struct {
 // laterPlugins are policies that other versions have.
 var laterPlugins = []string{"tls", "auth", "rate_limit", "cache", "cors", "compression", "access_log", "tracing", "discovery"}
 
+// foreignPlugins are policies of older files that a proxy does not have.
+var foreignPlugins = []string{"capture", "ai"}
+
 func (s *plugins) decode(d *decoder, n *yaml.Node, p *step, _ *field) {
 	s.at = place(n, p)
 	switch {
@@ -203,6 +206,10 @@ func (s *plugins) plugin(d *decoder, name string, a at, n *yaml.Node, p *step) {
 		d.value(reflect.ValueOf(&s.proxy), n, p, nil)
 	case contains(laterPlugins, name):
 		d.absentPolicy(name, a, n)
+	case contains(foreignPlugins, name):
+		d.warn(a, "has no effect: a proxy only passes requests on; Envoy's access log and /metrics show the traffic")
+	case external(n):
+		d.warn(a, "has no effect: external plugins are not run here; put that code behind a target and use handler proxy")
 	default:
 		message := []string{"is not a known plugin"}
 		if m := suggest(name, append([]string{"proxy"}, laterPlugins...)); m != "" {
@@ -212,6 +219,12 @@ func (s *plugins) plugin(d *decoder, name string, a at, n *yaml.Node, p *step) {
 		}
 		d.fail(a, message...)
 	}
+}
+
+// external says that a plugin is a program of the user's.
+func external(n *yaml.Node) bool {
+	kind := find(resolve(n), "plugin_type")
+	return kind != nil && (kind.Value == "external" || kind.Value == "External")
 }
 
 // absentPolicy refuses a policy that would silently not hold. One that is
