@@ -110,6 +110,8 @@ func (a *attempt) checkReferences(pools map[string]bool) {
 	if a.broken() {
 		return
 	}
+	known := slices.Sorted(maps.Keys(pools))
+	messages := map[string]string{} // by the missing pool
 	for _, p := range a.parts {
 		own := map[string]bool{}
 		for _, x := range p.own {
@@ -119,18 +121,30 @@ func (a *attempt) checkReferences(pools map[string]bool) {
 			if e.Proxy == nil || pools[e.Proxy.Pool] || own[e.Proxy.Pool] {
 				continue
 			}
+			message := messages[e.Proxy.written]
+			switch {
+			case message != "":
+			case len(messages) < maxSuggested:
+				message = unknownPool(e.Proxy, known)
+				messages[e.Proxy.written] = message
+			default:
+				message = "there is no pool " + quote(e.Proxy.written)
+			}
 			files := append(a.formerly(e.Proxy.Pool), p.path)
-			a.report(Problem{Position: e.Proxy.Position, Path: e.Proxy.step.String(), Message: unknownPool(e.Proxy, pools)}, files...)
+			a.report(Problem{Position: e.Proxy.Position, Path: e.Proxy.step.String(), Message: message}, files...)
 		}
 	}
 }
 
-func unknownPool(r *ProxyRoute, pools map[string]bool) string {
+// maxSuggested bounds the missing pools that a suggestion is looked for: there may
+// be many to compare with.
+const maxSuggested = 20
+
+func unknownPool(r *ProxyRoute, known []string) string {
 	if r.written == "" {
 		return "there is no pool for the endpoint: add targets to plugins.proxy.config, or name an upstream"
 	}
 	message := "there is no pool " + quote(r.written)
-	known := slices.Sorted(maps.Keys(pools))
 	switch s := suggest(r.written, known); {
 	case s != "":
 		return message + ": did you mean " + strconv.Quote(s) + "?"

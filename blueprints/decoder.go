@@ -170,6 +170,9 @@ func (d *decoder) object(v reflect.Value, n *yaml.Node, p *step) {
 }
 
 func (d *decoder) unknownKey(k *yaml.Node, p *step, t *structType) {
+	if len(d.problems) >= maxProblems {
+		return // a suggestion takes long to find
+	}
 	message := []string{"is not a known key"}
 	if s := suggest(k.Value, t.names); s != "" {
 		message = append(message, ": did you mean ", strconv.Quote(s), "?")

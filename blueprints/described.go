@@ -39,18 +39,27 @@ func (*boolean) schema(*schema, *field) object {
 }
 func (*boolean) kind(*field) string { return "true or false" }
 
-// durationPattern is what time.ParseDuration takes, without a sign.
-const durationPattern = `^([0-9]+(\.[0-9]*)?|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h)(([0-9]+(\.[0-9]*)?|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h))*$`
+// durationPattern is what time.ParseDuration takes, but for a minus sign.
+const durationPattern = `^\+?([0-9]+(\.[0-9]*)?|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h)(([0-9]+(\.[0-9]*)?|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h))*$`
 
 func (*duration) schema(s *schema, f *field) object {
 	seconds := f.bounds(object{"type": "number"})
 	if seconds["maximum"] == nil {
 		seconds["maximum"] = maxSeconds
 	}
-	if seconds["minimum"] == nil && seconds["exclusiveMinimum"] == nil {
+	text := object{"type": "string", "pattern": durationPattern}
+	parts := []object{s.ref(reflect.TypeFor[secsNanos]()), {"type": "object"}}
+	if f.min.exclusive {
+		text["allOf"] = []object{{"pattern": "[1-9]"}}
+		parts = append(parts, anyOf(notZero("secs"), notZero("nanos")))
+	} else if seconds["minimum"] == nil {
 		seconds["minimum"] = 0
 	}
-	return anyOf(seconds, object{"type": "string", "pattern": durationPattern}, environment(), s.ref(reflect.TypeFor[secsNanos]()))
+	return anyOf(seconds, text, environment(), object{"allOf": parts})
+}
+
+func notZero(key string) object {
+	return object{"properties": object{key: object{"not": object{"const": 0}}}, "required": []string{key}}
 }
 
 func (*duration) kind(f *field) string { return "duration" + f.limits() }

@@ -87,10 +87,17 @@ func (*plugins) schema(s *schema, _ *field) object {
 	for _, p := range laterPlugins {
 		byName[p] = switchedOff()
 	}
+	for _, p := range foreignPlugins {
+		byName[p] = object{"description": "This key has no effect.", "deprecated": true}
+	}
 	return anyOf(
-		object{"type": []string{"object", "null"}, "properties": byName, "additionalProperties": false},
+		object{"type": []string{"object", "null"}, "properties": byName, "additionalProperties": externalPlugin()},
 		object{"type": "array", "items": anyOf(listed("type", s), listed("name", s))},
 	)
+}
+
+func externalPlugin() object {
+	return object{"type": "object", "properties": object{"plugin_type": object{"enum": []string{"external", "External"}}}, "required": []string{"plugin_type"}}
 }
 
 // listed is a plugin in a list, with its name under key.
@@ -99,7 +106,9 @@ func listed(key string, s *schema) object {
 		{"type": "object", "properties": object{key: object{"const": "proxy"}}, "required": []string{key}}}}
 	later := object{"allOf": []object{switchedOff(),
 		{"type": "object", "properties": object{key: object{"enum": laterPlugins}}, "required": []string{key}}}}
-	return anyOf(proxy, later)
+	foreign := object{"type": "object", "properties": object{key: object{"enum": foreignPlugins}}, "required": []string{key}}
+	other := object{"allOf": []object{externalPlugin(), {"required": []string{key}, "properties": object{key: object{"type": "string"}}}}}
+	return anyOf(proxy, later, foreign, other)
 }
 func (*plugins) kind(*field) string { return "mapping by name, or list with type" }
 func (*plugins) inside() []inner    { return []inner{{".proxy", reflect.TypeFor[proxyPlugin]()}} }

@@ -26,7 +26,7 @@ const wantDuration = `a duration: seconds as a number, or a string such as "30s"
 
 type secsNanos struct {
 	at
-	Secs  integer `yaml:"secs" doc:"Whole seconds." min:"0"`
+	Secs  integer `yaml:"secs" doc:"Whole seconds." default:"0" min:"0" max:"31536000"`
 	Nanos integer `yaml:"nanos" doc:"Billionths of a second on top." default:"0" min:"0" max:"999999999"`
 }
 

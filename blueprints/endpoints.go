@@ -16,37 +16,42 @@ var codePattern = regexp.MustCompile(`\n|\.(js|mjs|cjs|ts|py)$|function|=>`)
 // any. It is nil where nothing can answer, after a problem or a warning.
 func (d *decoder) endpoint(s *endpointSpec) (*Endpoint, *Pool) {
 	e := &Endpoint{Position: d.position(s.at), Name: choose(s.Name.given(), s.Name.v, s.key)}
-	if !s.Path.given() {
+	if s.Path.given() {
+		e.Path = d.path(s.Path)
+	} else {
+		e.Path.broken = true
 		d.fail(s.at, `needs the key "path"`)
-		return nil, nil
-	}
-	path, ok := d.path(s.Path)
-	if !ok {
-		return nil, nil
 	}
 	if !s.Enabled.or(true) {
 		return nil, nil
 	}
-	e.Path, e.Methods, e.written, e.step = path, d.methods(s.Method), s.Path.src, s.at.path
+	e.Methods, e.written, e.step = d.methods(s.Method), s.Path.src, s.at.path
+	own := d.answer(e, s)
+	if e.Path.broken || e.Handler == "" {
+		return nil, nil
+	}
+	return e, own
+}
+
+// answer fills the handler in; e has none where nothing can answer.
+func (d *decoder) answer(e *Endpoint, s *endpointSpec) (own *Pool) {
 	route, static, metrics := either(d, s.Config.Proxy, s.Proxy), either(d, s.Config.Static, s.Static), either(d, s.Config.Metrics, s.Metrics)
-	switch d.handler(s, route != nil, static != nil, metrics != nil) {
+	e.Handler = d.handler(s, route != nil, static != nil, metrics != nil)
+	switch e.Handler {
 	case HandlerProxy:
-		e.Handler = HandlerProxy
-		return e, d.route(e, s, route)
+		return d.route(e, s, route)
 	case HandlerStatic:
 		if static == nil {
 			static = &staticSpec{at: s.at}
 		}
-		e.Handler, e.Static = HandlerStatic, d.static(static, &e.Path)
-		return e, nil
+		e.Static = d.static(static, &e.Path)
 	case HandlerMetrics:
 		if metrics == nil {
 			metrics = &metricsPageSpec{at: s.at}
 		}
-		e.Handler, e.Metrics = HandlerMetrics, d.metricsPage(metrics)
-		return e, nil
+		e.Metrics = d.metricsPage(metrics)
 	}
-	return nil, nil
+	return nil
 }
 
 // either is the configuration under config, or the one beside it.
@@ -137,7 +142,7 @@ func (d *decoder) static(s *staticSpec, path *Path) *Static {
 		return out
 	}
 	if out.Status == 204 || out.Status == 205 || out.Status == 304 { // RFC 9110, 15.3.5, 15.3.6 and 15.4.5
-		d.fail(s.Body.at, "an answer with status ", strconv.Itoa(out.Status), " has no body: take it out, or choose another status")
+		d.fail(s.Body.at, "an answer with status ", unlessFilledIn(s.Status.src, strconv.Itoa(out.Status)), " has no body: take it out, or choose another status")
 	}
 	for _, x := range s.Body.parts {
 		d.params(x.text, x.at, x.src, path)

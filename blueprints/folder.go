@@ -1,6 +1,7 @@
 package blueprints
 
 import (
+	"bytes"
 	"fmt"
 	"maps"
 	"os"
@@ -105,11 +106,19 @@ func (l *Loader) included(files map[string]bool) []string {
 	return mains
 }
 
-// oneEach refuses a blueprint that asks for the same nodes as one before it: an
-// Envoy can have only one.
+// oneEach refuses a blueprint that asks for the same nodes as another: an Envoy can
+// have only one. What has not changed goes first, then the first by name.
 func (l *Loader) oneEach(outcomes []*outcome) {
-	first := map[string]*Blueprint{}
+	var unchanged, changed []*outcome
 	for _, o := range outcomes {
+		if good := l.keep(o.main).good; good != nil && maps.EqualFunc(good, o.good, bytes.Equal) {
+			unchanged = append(unchanged, o)
+		} else {
+			changed = append(changed, o)
+		}
+	}
+	first := map[string]*Blueprint{}
+	for _, o := range append(unchanged, changed...) {
 		bp := o.blueprint
 		if bp == nil {
 			continue

@@ -61,6 +61,24 @@ func TestFolderWithEqualNodes(t *testing.T) {
 	}
 }
 
+// An edit takes nothing from a blueprint that stays as it is.
+func TestEqualNodesAfterAnEditOfTheFirst(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, Options{}, map[string]string{"a.yaml": "nodes: {ids: a}\n" + staticA, "b.yaml": "nodes: {ids: b}\n" + staticB})
+	before := r.load().Set.Blueprints
+	r.write("a.yaml", "nodes: {ids: b}\n"+staticA)
+	for range 2 {
+		res := r.load("a.yaml:1:8: nodes: asks for the same nodes as " + r.dir + "/b.yaml:1:8")
+		if len(res.Set.Blueprints) != 2 || res.Set.Blueprints[1] != before[1] || !res.Set.Blueprints[0].Degraded {
+			t.Fatalf("blueprints %v", res.Set.Blueprints)
+		}
+	}
+	r.write("b.yaml", "nodes: {ids: a}\n"+staticB)
+	if res := r.load(); len(res.Set.Blueprints) != 2 {
+		t.Errorf("blueprints %v", res.Set.Blueprints)
+	}
+}
+
 func TestEqualNodesAtStart(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, Options{}, map[string]string{"a.yaml": staticA, "b.yaml": "nodes: {ids: b}\n" + staticB})

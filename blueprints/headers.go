@@ -26,28 +26,28 @@ func (d *decoder) transforms(s *transformsSpec, path *Path) (request, response H
 func (d *decoder) headers(to direction, path *Path, specs ...*headersSpec) Headers {
 	var h Headers
 	seen := map[string]at{}
-	once := func(name string, a at) bool {
+	once := func(name, src string, a at) bool {
 		key := strings.ToLower(name)
 		if before, twice := seen[key]; twice {
 			d.fail(a, "the header is already changed at ", before.path.String(), ": names are compared without regard to case")
 			return false
 		}
 		seen[key] = a
-		return d.headerName(name, a, to)
+		return d.headerName(name, src, a, to)
 	}
 	for _, s := range specs {
 		for _, e := range s.Headers.items {
-			if once(e.key, e.at) {
+			if once(e.key, e.key, e.at) {
 				h.Set = append(h.Set, d.header(e, path))
 			}
 		}
 		for _, e := range s.Add.items {
-			if once(e.key, e.at) {
+			if once(e.key, e.key, e.at) {
 				h.Add = append(h.Add, d.header(e, path))
 			}
 		}
 		for _, e := range s.Remove.items {
-			if e.given() && once(e.v, e.at) {
+			if e.given() && once(e.v, e.src, e.at) {
 				h.Remove = append(h.Remove, e.v)
 			}
 		}
@@ -103,9 +103,10 @@ func (d *decoder) params(t Text, a at, src string, path *Path) {
 	}
 }
 
-// unknownParam names the parameter only where src, the text in the file, does.
+// unknownParam names parameters only where src, the text in the file, and that of
+// the path do.
 func (d *decoder) unknownParam(a at, name, src string, path Path) {
-	if !strings.Contains(src, name) {
+	if path.filledIn || !strings.Contains(src, name) {
 		d.fail(a, "uses a parameter that the endpoint's path does not have")
 		return
 	}
@@ -124,18 +125,18 @@ func (d *decoder) unknownParam(a at, name, src string, path Path) {
 // message; Envoy sets them itself.
 var connectionHeaders = []string{"connection", "content-length", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"}
 
-func (d *decoder) headerName(name string, a at, to direction) bool {
+func (d *decoder) headerName(name, src string, a at, to direction) bool {
 	switch lower := strings.ToLower(name); {
 	case strings.HasPrefix(name, ":"):
 		d.fail(a, "a name with : at its start is no header but part of the request or status line")
 	case !token(name):
-		d.fail(a, "a header's name must be letters, digits and !#$%&'*+-.^_`|~, got ", quote(name))
+		d.fail(a, "a header's name must be letters, digits and !#$%&'*+-.^_`|~, got ", quote(src))
 	case lower == "host" && to == toTarget:
 		d.fail(a, "Host cannot be changed as a header: it is the target's, or with preserve_host: true the client's")
 	case lower == "host" && to == toClient:
 		d.fail(a, "an answer has no Host")
 	case contains(connectionHeaders, lower):
-		d.fail(a, name, " belongs to one connection or frames the message: the proxy sets it itself")
+		d.fail(a, src, " belongs to one connection or frames the message: the proxy sets it itself")
 	default:
 		return true
 	}

@@ -99,6 +99,10 @@ func (a *attempt) at(p *part, s str, severity Severity, message string, files ..
 }
 
 func (a *attempt) include(p *part, s str) {
+	if s.v == "" {
+		a.at(p, s, Error, "must not be empty")
+		return
+	}
 	path := filepath.Join(filepath.Dir(p.path), s.v)
 	if filepath.IsAbs(s.v) {
 		path = filepath.Clean(s.v)

@@ -6,9 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"regexp"
 	"strconv"
-	"strings"
 	"unicode/utf8"
 
 	"gopkg.in/yaml.v3"
@@ -107,29 +105,6 @@ func decodeNode(dec *yaml.Decoder) (n *yaml.Node, err error) {
 	n = new(yaml.Node)
 	err = dec.Decode(n)
 	return n, err
-}
-
-var yamlLine = regexp.MustCompile(`^line (\d+): `)
-
-// syntax reports an error of the YAML parser. It knows the line, mostly; the
-// column is where that line's text starts.
-func (d *decoder) syntax(content []byte, err error) {
-	message := strings.TrimPrefix(err.Error(), "yaml: ")
-	lines := strings.Split(string(content), "\n")
-	for i, l := range lines {
-		if tab := strings.TrimLeft(l, " "); strings.HasPrefix(tab, "\t") && strings.TrimSpace(tab) != "" && !strings.HasPrefix(strings.TrimSpace(tab), "#") {
-			d.fail(at{line: i + 1, column: len(l) - len(tab) + 1}, "a tab cannot indent YAML: use spaces")
-			return
-		}
-	}
-	line := 1
-	if m := yamlLine.FindStringSubmatch(message); m != nil {
-		line, _ = strconv.Atoi(m[1])
-		message = message[len(m[0]):]
-	}
-	line = min(max(line, 1), len(lines))
-	text := lines[line-1]
-	d.fail(at{line: line, column: len(text) - len(strings.TrimLeft(text, " ")) + 1}, "is not YAML: ", message)
 }
 
 // reason is an error of the file system without the path, which the place of the

@@ -1,6 +1,7 @@
 package blueprints
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -11,6 +12,9 @@ type Path struct {
 	Raw string
 	// Segments are empty for "/".
 	Segments []Segment
+
+	filledIn bool // from the environment, so not for messages
+	broken   bool // after a problem: which parameters it has is not known
 }
 
 // Segment is one part of a Path between slashes: a literal, a parameter with an
@@ -61,24 +65,20 @@ func parsePath(raw string) (path Path, fault string) {
 
 // path is parsePath with a problem for a fault, which keeps to itself what came
 // from the environment.
-func (d *decoder) path(s str) (Path, bool) {
+func (d *decoder) path(s str) Path {
 	p, fault := parsePath(s.v)
-	if fault != "" && s.v != s.src {
+	p.filledIn, p.broken = s.v != s.src, fault != ""
+	if p.broken && p.filledIn {
 		fault = "is no valid path once it is filled in"
 	}
-	if fault != "" {
+	if p.broken {
 		d.fail(s.at, fault, ", got ", s.quote())
 	}
-	return p, fault == ""
+	return p
 }
 
 func (p Path) has(param string) bool {
-	for _, s := range p.Segments {
-		if s.Param == param {
-			return true
-		}
-	}
-	return false
+	return p.broken || slices.ContainsFunc(p.Segments, func(s Segment) bool { return s.Param == param })
 }
 
 func (p Path) params() []string {

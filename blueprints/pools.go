@@ -41,10 +41,6 @@ func (d *decoder) pool(name string, a at, s *poolSpec) *Pool {
 	if p.Algorithm == "" {
 		p.Algorithm = WeightedRoundRobin
 	}
-	if b := &s.CircuitBreaker; b.given() && b.Enabled.or(true) {
-		p.Breaker = &Breaker{Position: d.position(b.at), FailureThreshold: b.FailureThreshold.or(5),
-			RecoveryTimeout: b.RecoveryTimeout.or(time.Minute), HalfOpenMaxCalls: b.HalfOpenMaxCalls.or(3)}
-	}
 	switch {
 	case !s.Targets.given():
 		d.fail(a, `needs the key "targets"`)
@@ -55,6 +51,7 @@ func (d *decoder) pool(name string, a at, s *poolSpec) *Pool {
 	d.timeouts(p, s)
 	d.retries(p, s)
 	d.healthCheck(p, s)
+	d.breaker(p, s)
 	d.weights(p, s)
 	return p
 }
@@ -63,28 +60,34 @@ func (d *decoder) pool(name string, a at, s *poolSpec) *Pool {
 // does not know which target will answer.
 func (d *decoder) timeouts(p *Pool, s *poolSpec) {
 	p.Timeout = s.Timeout.or(30 * time.Second)
+	src := ""
 	for i := range s.Targets.items {
-		t := s.Targets.items[i].Timeout.or(s.Timeout.or(30 * time.Second))
-		if i > 0 && t != p.Timeout {
-			d.warn(pick(s.Targets.items[i].Timeout.at, s.Targets.items[i].at),
-				"differs from the timeout of other targets of the pool: the longest holds for all, ", max(t, p.Timeout).String())
-		}
+		own := &s.Targets.items[i].Timeout
+		t := own.or(s.Timeout.or(30 * time.Second))
+		differs := i > 0 && t != p.Timeout
 		if i == 0 || t > p.Timeout {
-			p.Timeout = t
+			p.Timeout, src = t, choose(own.given(), own.src, s.Timeout.src)
+		}
+		if differs {
+			d.warn(pick(own.at, s.Targets.items[i].at),
+				"differs from the timeout of other targets of the pool: the longest holds for all, ", unlessFilledIn(src, p.Timeout.String()))
 		}
 	}
 }
 
 func (d *decoder) retries(p *Pool, s *poolSpec) {
 	p.Retries = s.RetryAttempts.or(0)
+	src := ""
 	for i := range s.Targets.items {
-		r := s.Targets.items[i].RetryAttempts.or(s.RetryAttempts.or(0))
-		if i > 0 && r != p.Retries {
-			d.warn(pick(s.Targets.items[i].RetryAttempts.at, s.Targets.items[i].at),
-				"differs from the retry_attempts of other targets of the pool: the largest holds for all, ", strconv.Itoa(max(r, p.Retries)))
-		}
+		own := &s.Targets.items[i].RetryAttempts
+		r := own.or(s.RetryAttempts.or(0))
+		differs := i > 0 && r != p.Retries
 		if i == 0 || r > p.Retries {
-			p.Retries = r
+			p.Retries, src = r, choose(own.given(), own.src, s.RetryAttempts.src)
+		}
+		if differs {
+			d.warn(pick(own.at, s.Targets.items[i].at),
+				"differs from the retry_attempts of other targets of the pool: the largest holds for all, ", unlessFilledIn(src, strconv.Itoa(p.Retries)))
 		}
 	}
 }
@@ -107,44 +110,65 @@ func (d *decoder) weights(p *Pool, s *poolSpec) {
 	}
 }
 
-// healthCheck unites the pool's check with those of its targets, which must then
-// be the same: Envoy has one check per cluster.
+// healthCheck is one for the whole pool: Envoy has one check per cluster.
 func (d *decoder) healthCheck(p *Pool, s *poolSpec) {
-	var first *HealthCheck
 	by := -1
-	for i := range s.Targets.items {
-		own := &s.Targets.items[i].HealthCheck
-		if !own.given() && !s.HealthCheck.given() {
-			continue
-		}
-		switch check := d.united(own, &s.HealthCheck); {
-		case by < 0:
-			first, by = check, i
-		case !sameCheck(first, check):
-			d.fail(pick(own.at, s.Targets.items[i].at), "the health check differs from that of ", s.Targets.items[by].label(by),
-				" (line ", strconv.Itoa(s.Targets.items[by].line), "), but is one for the whole pool: make them equal, or use two pools")
-			return
-		}
-	}
-	p.HealthCheck = first
-	for i := range s.Targets.items {
-		if t := &s.Targets.items[i]; first != nil && !t.HealthCheck.given() && !s.HealthCheck.given() {
-			d.warn(t.at, "has no health_check of its own, so that of ", s.Targets.items[by].label(by), " holds for it too")
-		}
-	}
-	if first != nil && first.Timeout > first.Interval {
+	p.HealthCheck, by = shared(d, s, "health_check", s.HealthCheck.at,
+		func(t *targetSpec) (at, *HealthCheck) {
+			return t.HealthCheck.at, d.united(&t.HealthCheck, &s.HealthCheck)
+		},
+		func(c HealthCheck) HealthCheck { c.Position = Position{}; return c })
+	if h := p.HealthCheck; h != nil && h.Timeout > h.Interval {
 		d.warn(pick(s.Targets.items[by].HealthCheck.Timeout.at, pick(s.HealthCheck.Timeout.at, pick(s.HealthCheck.at, s.Targets.items[by].at))),
 			"the check's timeout is longer than its interval: a check that hangs delays the next one")
 	}
 }
 
-func sameCheck(a, b *HealthCheck) bool {
-	if a == nil || b == nil {
-		return a == b
+// breaker is one for the whole pool too: its settings are the cluster's.
+func (d *decoder) breaker(p *Pool, s *poolSpec) {
+	p.Breaker, _ = shared(d, s, "circuit_breaker", s.CircuitBreaker.at,
+		func(t *targetSpec) (at, *Breaker) {
+			return t.CircuitBreaker.at, d.unitedBreaker(&t.CircuitBreaker, &s.CircuitBreaker)
+		},
+		func(b Breaker) Breaker { b.Position = Position{}; return b })
+}
+
+// shared is what the targets' own key comes to, united with the pool's: the same
+// for each, or it is a problem. by is the first target that has one.
+func shared[T comparable](d *decoder, s *poolSpec, key string, pool at, own func(*targetSpec) (at, *T), plain func(T) T) (first *T, by int) {
+	by = -1
+	for i := range s.Targets.items {
+		place, x := own(&s.Targets.items[i])
+		if !place.given() && !pool.given() {
+			continue
+		}
+		if by < 0 {
+			first, by = x, i
+		} else if (x == nil) != (first == nil) || x != nil && plain(*x) != plain(*first) {
+			d.fail(pick(place, s.Targets.items[i].at), "the ", key, " differs from that of ", s.Targets.items[by].label(by),
+				" (line ", strconv.Itoa(s.Targets.items[by].line), "), but is one for the whole pool: make them equal, or use two pools")
+			return nil, by
+		}
 	}
-	x, y := *a, *b
-	x.Position, y.Position = Position{}, Position{}
-	return x == y
+	for i := range s.Targets.items {
+		t := &s.Targets.items[i]
+		if place, _ := own(t); first != nil && !place.given() && !pool.given() {
+			d.warn(t.at, "has no ", key, " of its own, so that of ", s.Targets.items[by].label(by), " holds for it too")
+		}
+	}
+	return first, by
+}
+
+func (d *decoder) unitedBreaker(own, pool *breakerSpec) *Breaker {
+	if !own.given() && !pool.given() || !own.Enabled.or(pool.Enabled.or(true)) {
+		return nil
+	}
+	return &Breaker{
+		Position:         d.position(pick(own.at, pool.at)),
+		FailureThreshold: own.FailureThreshold.or(pool.FailureThreshold.or(5)),
+		RecoveryTimeout:  own.RecoveryTimeout.or(pool.RecoveryTimeout.or(time.Minute)),
+		HalfOpenMaxCalls: own.HalfOpenMaxCalls.or(pool.HalfOpenMaxCalls.or(3)),
+	}
 }
 
 func (d *decoder) united(own, pool *healthCheckSpec) *HealthCheck {

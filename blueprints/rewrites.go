@@ -136,8 +136,8 @@ func groups(s string) (replacement string, highest int) {
 }
 
 func (d *decoder) template(w *Rewrite, s str, path *Path) {
-	t, ok := d.path(s)
-	if !ok {
+	t := d.path(s)
+	if t.broken {
 		return
 	}
 	w.Template = &t
@@ -158,5 +158,5 @@ func (d *decoder) template(w *Rewrite, s str, path *Path) {
 }
 
 func (p Path) rest() bool {
-	return len(p.Segments) > 0 && p.Segments[len(p.Segments)-1].Rest
+	return p.broken || len(p.Segments) > 0 && p.Segments[len(p.Segments)-1].Rest
 }

@@ -178,4 +178,8 @@ func parseBool(s string) (v, ok bool) {
 	return false, false
 }
 
+// unlessFilledIn is a value for a message; src, as it stands in the file, where it
+// came from the environment.
+func unlessFilledIn(src, value string) string { return choose(strings.Contains(src, "${"), src, value) }
+
 func (s str) quote() string { return quote(s.src) }

@@ -66,7 +66,8 @@ type dashboardSpec struct {
 // proxyPlugin is plugins.proxy.
 type proxyPlugin struct {
 	at
-	Type    str         `yaml:"type,name" enum:"proxy" doc:"The plugin's name, where plugins are a list."`
+	Type    str         `yaml:"type" enum:"proxy" doc:"The plugin's name, where plugins are a list."`
+	Name    str         `yaml:"name" doc:"A name for people; where plugins are a list and type is not there, the plugin's."`
 	Enabled boolean     `yaml:"enabled" default:"true" doc:"Whether its pools are there."`
 	Config  proxyConfig `yaml:"config" doc:"The proxy's configuration."`
 

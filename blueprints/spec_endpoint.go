@@ -50,7 +50,7 @@ type endpointConfig struct {
 type routeSpec struct {
 	at
 	Path        str         `yaml:"path" doc:"The target's path; it may use the parameters of the endpoint's. Without it the path stays as it is."`
-	Method      str         `yaml:"method" doc:"The endpoint's method; another one is a problem, since methods are passed on."`
+	Method      methodName  `yaml:"method" doc:"The endpoint's method; another one is a problem, since methods are passed on."`
 	Upstream    str         `yaml:"upstream" doc:"As the endpoint's upstream."`
 	Target      str         `yaml:"target,url" doc:"The url of the endpoint's own single target."`
 	PathRewrite rewriteSpec `yaml:"path_rewrite" doc:"Changes the path: a path as path takes it, or a mapping."`

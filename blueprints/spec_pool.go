@@ -18,6 +18,7 @@ type poolSpec struct {
 
 	_ ignored `yaml:"health_check_interval" doc:"has no effect: use health_check.interval"`
 	_ ignored `yaml:"capture" doc:"has no effect: requests are not captured"`
+	_ ignored `yaml:"body_transform" doc:"has no effect yet in this version: bodies are passed on as they are"`
 	_ ignored `yaml:"sticky_sessions" doc:"has no effect: use load_balancing: ip_hash"`
 }
 
@@ -60,18 +61,19 @@ type headersSpec struct {
 	Remove  list[str]         `yaml:"remove_headers" single:"true" doc:"Names of headers to take away."`
 
 	_ ignored `yaml:"handler,script" doc:"has no effect: JavaScript is not run here; use headers, add_headers, remove_headers and path_rewrite"`
-	_ ignored `yaml:"body_transform,template,content_conversion" doc:"has no effect yet in this version: bodies are passed on as they are"`
-	_ ignored `yaml:"headerValuemapping" doc:"has no effect: use headers with {{header.NAME}} and remove_headers"`
+	_ ignored `yaml:"body_transform,transform_body,template,content_conversion" doc:"has no effect yet in this version: bodies are passed on as they are"`
+	_ ignored `yaml:"header_mapping" doc:"has no effect: use headers with {{header.NAME}} and remove_headers"`
 }
 
 type targetSpec struct {
 	at
-	Name          str             `yaml:"name" doc:"The target's name in status and metrics; its host and port without one."`
-	URL           str             `yaml:"url,target" required:"true" doc:"http:// or https://, host, port (80 or 443 without one) and a path to put in front of the request's. Scheme, path and health check are the same for all targets of a pool."`
-	Weight        number          `yaml:"weight" default:"1.0" above:"0" doc:"The target's share of the requests, in proportion to the others'."`
-	Timeout       duration        `yaml:"timeout" default:"30s" above:"0" doc:"How long a request may take, retries included; the longest of the pool's targets holds."`
-	HealthCheck   healthCheckSpec `yaml:"health_check,health_checks" doc:"As the pool's health_check."`
-	RetryAttempts integer         `yaml:"retry_attempts,retries" default:"0" min:"0" max:"100" doc:"Retries after the first try; the largest of the pool's targets holds."`
+	Name           str             `yaml:"name" doc:"The target's name in status and metrics; its host and port without one."`
+	URL            str             `yaml:"url,target" required:"true" doc:"http:// or https://, host, port (80 or 443 without one) and a path to put in front of the request's. Scheme, path and health check are the same for all targets of a pool."`
+	Weight         number          `yaml:"weight" default:"1.0" above:"0" doc:"The target's share of the requests, in proportion to the others'."`
+	Timeout        duration        `yaml:"timeout" default:"30s" above:"0" doc:"How long a request may take, retries included; the longest of the pool's targets holds."`
+	HealthCheck    healthCheckSpec `yaml:"health_check,health_checks" doc:"As the pool's health_check, and the same for all targets of the pool."`
+	CircuitBreaker breakerSpec     `yaml:"circuit_breaker" doc:"As the pool's circuit_breaker, and the same for all targets of the pool."`
+	RetryAttempts  integer         `yaml:"retry_attempts,retries" default:"0" min:"0" max:"100" doc:"Retries after the first try; the largest of the pool's targets holds."`
 
 	_ ignored `yaml:"healthy,active_connections" doc:"has no effect: it is found out at run time"`
 }

@@ -22,10 +22,10 @@ func suggest(s string, names []string) string {
 	return best
 }
 
+var separators = strings.NewReplacer("-", "", "_", "", " ", "")
+
 // normal makes case and separators count for nothing.
-func normal(s string) string {
-	return strings.ToLower(strings.NewReplacer("-", "", "_", "", " ", "").Replace(s))
-}
+func normal(s string) string { return strings.ToLower(separators.Replace(s)) }
 
 // distance is Levenshtein's: insertions, deletions and substitutions, and a swap
 // of neighbours counts as one.

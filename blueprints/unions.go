@@ -137,16 +137,14 @@ func (e *endpoints) decode(d *decoder, n *yaml.Node, p *step, _ *field) {
 	e.at = place(n, p)
 	switch {
 	case n.Kind == yaml.SequenceNode:
-		e.items = make([]*endpointSpec, len(n.Content))
 		for i, c := range n.Content {
-			e.items[i] = new(endpointSpec)
-			d.value(reflect.ValueOf(e.items[i]), c, p.item(i), nil)
+			e.add(d, new(endpointSpec), c, p.item(i))
 		}
 	case n.Kind == yaml.MappingNode:
 		d.pairs(n, p, func(k, v *yaml.Node) {
 			s := &endpointSpec{key: k.Value}
 			under := p.under(k.Value)
-			d.value(reflect.ValueOf(s), v, under, nil)
+			e.add(d, s, v, under)
 			if strings.HasPrefix(k.Value, "/") {
 				s.key = ""
 				if !s.Path.given() {
@@ -154,10 +152,17 @@ func (e *endpoints) decode(d *decoder, n *yaml.Node, p *step, _ *field) {
 				}
 			}
 			s.at = place(k, under)
-			e.items = append(e.items, s)
 		})
 	case !isNull(n):
 		d.fail(e.at, "must be a list of endpoints, or a mapping of names or paths to endpoints, got ", kindOf(n))
+	}
+}
+
+// add leaves out what is no mapping: all there is to say of it is said.
+func (e *endpoints) add(d *decoder, s *endpointSpec, n *yaml.Node, p *step) {
+	d.value(reflect.ValueOf(s), n, p, nil)
+	if n = resolve(n); n.Kind == yaml.MappingNode || isNull(n) {
+		e.items = append(e.items, s)
 	}
 }
 
@@ -169,6 +174,9 @@ type plugins struct {
 
 // laterPlugins are policies that other versions have.
 var laterPlugins = []string{"tls", "auth", "rate_limit", "cache", "cors", "compression", "access_log", "tracing", "discovery"}
+
+// foreignPlugins are policies of older files that a proxy does not have.
+var foreignPlugins = []string{"capture", "ai"}
 
 func (s *plugins) decode(d *decoder, n *yaml.Node, p *step, _ *field) {
 	s.at = place(n, p)
@@ -198,6 +206,10 @@ func (s *plugins) plugin(d *decoder, name string, a at, n *yaml.Node, p *step) {
 		d.value(reflect.ValueOf(&s.proxy), n, p, nil)
 	case contains(laterPlugins, name):
 		d.absentPolicy(name, a, n)
+	case contains(foreignPlugins, name):
+		d.warn(a, "has no effect: a proxy only passes requests on; Envoy's access log and /metrics show the traffic")
+	case external(n):
+		d.warn(a, "has no effect: external plugins are not run here; put that code behind a target and use handler proxy")
 	default:
 		message := []string{"is not a known plugin"}
 		if m := suggest(name, append([]string{"proxy"}, laterPlugins...)); m != "" {
@@ -207,6 +219,12 @@ func (s *plugins) plugin(d *decoder, name string, a at, n *yaml.Node, p *step) {
 		}
 		d.fail(a, message...)
 	}
+}
+
+// external says that a plugin is a program of the user's.
+func external(n *yaml.Node) bool {
+	kind := find(resolve(n), "plugin_type")
+	return kind != nil && (kind.Value == "external" || kind.Value == "External")
 }
 
 // absentPolicy refuses a policy that would silently not hold. One that is

@@ -7,6 +7,7 @@ import (
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	headermutationv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/header_mutation/v3"
+	headertometadatav3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/header_to_metadata/v3"
 	healthcheckv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/health_check/v3"
 	routerv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/router/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
@@ -18,9 +19,10 @@ import (
 
 // The filters' names, by which routes configure them too.
 const (
-	headerFilter = "envoy.filters.http.header_mutation"
-	healthFilter = "envoy.filters.http.health_check"
-	routerFilter = "envoy.filters.http.router"
+	headerFilter    = "envoy.filters.http.header_mutation"
+	healthFilter    = "envoy.filters.http.health_check"
+	parameterFilter = "envoy.filters.http.header_to_metadata"
+	routerFilter    = "envoy.filters.http.router"
 )
 
 // healthPath is where the proxy tells its own health.
@@ -42,6 +44,8 @@ func (b *builder) filters() []*hcmv3.HttpFilter {
 	add(headerFilter, b.answerHeaders(), b.hasAnswerHeaders())
 	// Before all that could refuse a request: a health probe has no credentials.
 	add(healthFilter, b.health(), b.ownHealth())
+	// Each route says which parameters of its path it wants.
+	add(parameterFilter, &headertometadatav3.Config{}, b.usesParameters())
 	// Last by Envoy's rule: it ends the chain.
 	add(routerFilter, &routerv3.Router{}, true)
 	return out

@@ -67,6 +67,42 @@ func TestRequestHeaders(t *testing.T) {
 	}
 }
 
+const parameterRules = `
+plugins: {proxy: {config: {targets: [{url: "$one"}]}}}
+endpoints:
+  - path: /shops/{shop}/items/:id
+    handler: proxy
+    config:
+      proxy:
+        path: /i/{id}
+        transform_request: {headers: {X-Id: "{{path.id}} of {{path.shop}}"}}
+        transform_response: {headers: {X-Shop: "{{path.shop}}"}}
+  - {path: "/files/*rest", handler: proxy, config: {proxy: {transform_request: {headers: {X-Id: "{{path.rest}}"}}}}}
+  - {path: "/u/{_a}/{b}/{c}/{d}/{e}/{f}/{g}/{h}/{i}/{last}.json", handler: static, config: {static: {headers: {X-A: "{{path._a}}"}, body: {last: "<{{path.last}}>", list: ["{{path.i}}"]}}}}
+  - {path: "/text/{id}", handler: static, config: {static: {body: "100% {{path.id}}"}}}
+  - {path: "/plain/{id}", handler: proxy}
+`
+
+// TestParameters: what stands in a path, in headers and bodies.
+func TestParameters(t *testing.T) {
+	t.Parallel()
+	p := serve(t, parameterRules, map[string]string{"one": target(t, "X-Id")})
+	for _, c := range []struct{ path, header, value, body string }{
+		{"/shops/7/items/9?a=/b/c?d", "X-Shop", "7", "GET /i/9?a=/b/c?d\nX-Id: 9 of 7"},
+		{"/shops/a%20b/items/%25NAME%25", "X-Shop", "a%20b", "GET /i/%25NAME%25\nX-Id: %25NAME%25 of a%20b"},
+		{"/files/a/b.txt?x=/y", "X-Shop", "", "GET /files/a/b.txt?x=/y\nX-Id: a/b.txt"},
+		{"/files", "X-Shop", "", "GET /files"},
+		{"/u/1/2/3/4/5/6/7/8/9/10.json", "X-A", "1", `{"last":"<10>","list":["9"]}`},
+		{"/text/%START_TIME%25?q", "X-Shop", "", "100% %START_TIME%25"},
+		{"/plain/1", "X-Shop", "", "GET /plain/1"},
+	} {
+		resp, body := p.ask(t, "GET", c.path)
+		if got := strings.TrimSpace(body); got != c.body || resp.Header.Get(c.header) != c.value {
+			t.Errorf("%s: got %s %q and %q, want %q and %q", c.path, c.header, resp.Header.Get(c.header), got, c.value, c.body)
+		}
+	}
+}
+
 // TestResponseHeaders: what a client gets, from a target and from the proxy itself.
 func TestResponseHeaders(t *testing.T) {
 	t.Parallel()

@@ -84,15 +84,41 @@ func template(p blueprints.Path) string {
 // pattern is the path as a regular expression. Each parameter is a group, and so
 // is the rest, without the slash before it.
 func pattern(p blueprints.Path) string {
+	return expression(p, func(seg blueprints.Segment) string {
+		if seg.Rest {
+			return "(.*)"
+		}
+		return "([^/]+)"
+	})
+}
+
+// capture is pattern with one group, that of the parameter, for what may have a
+// query behind it.
+func capture(p blueprints.Path, name string) string {
+	return expression(p, func(seg blueprints.Segment) string {
+		what := "[^/?]+"
+		if seg.Rest {
+			what = "[^?]*"
+		}
+		if seg.Param == name {
+			return "(" + what + ")"
+		}
+		return what
+	})
+}
+
+// expression is the path as a regular expression; variable is what a parameter or
+// the rest may be.
+func expression(p blueprints.Path, variable func(blueprints.Segment) string) string {
 	var s strings.Builder
 	for i, seg := range p.Segments {
 		switch {
 		case seg.Rest && i == 0:
-			s.WriteString("/(.*)")
+			s.WriteString("/" + variable(seg))
 		case seg.Rest:
-			s.WriteString("(?:/(.*))?")
+			s.WriteString("(?:/" + variable(seg) + ")?")
 		case seg.Param != "":
-			s.WriteString("/([^/]+)" + regexp.QuoteMeta(seg.Suffix))
+			s.WriteString("/" + variable(seg) + regexp.QuoteMeta(seg.Suffix))
 		default:
 			s.WriteString("/" + regexp.QuoteMeta(seg.Literal))
 		}

@@ -89,6 +89,7 @@ func (b *builder) route(e *blueprints.Endpoint, names []string, between blueprin
 	if b.takesAway(h.Remove) {
 		r.TypedPerFilterConfig = map[string]*anypb.Any{headerFilter: b.typed(&routev3.FilterConfig{Disabled: true})}
 	}
+	b.readParameters(r, e)
 	return r
 }
 

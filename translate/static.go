@@ -90,24 +90,28 @@ func (b *builder) formatted(v any, pos blueprints.Position) *structpb.Value {
 
 // fixedJSON says that v has no placeholders.
 func fixedJSON(v any) bool {
+	fixed := true
+	eachText(v, func(t blueprints.Text) {
+		_, constant := constant(t)
+		fixed = fixed && constant
+	})
+	return fixed
+}
+
+// eachText calls f for every string in a JSON value.
+func eachText(v any, f func(blueprints.Text)) {
 	switch v := v.(type) {
 	case map[string]any:
 		for _, x := range v {
-			if !fixedJSON(x) {
-				return false
-			}
+			eachText(x, f)
 		}
 	case []any:
 		for _, x := range v {
-			if !fixedJSON(x) {
-				return false
-			}
+			eachText(x, f)
 		}
 	case blueprints.Text:
-		_, fixed := constant(v)
-		return fixed
+		f(v)
 	}
-	return true
 }
 
 // marshal writes a JSON value without placeholders; its keys are sorted.
