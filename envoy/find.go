@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -81,9 +82,13 @@ var versionLine = regexp.MustCompile(`version: (\S+/\S+)`)
 func BuildOf(ctx context.Context, path string) (Build, error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	out, err := exec.CommandContext(ctx, path, "--version").CombinedOutput()
+	command := exec.CommandContext(ctx, path, "--version")
+	// A Ctrl-C in our terminal is ours alone: it would look like a broken binary.
+	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	out, err := command.CombinedOutput()
 	if err != nil {
-		return "", fmt.Errorf("run %q --version: %w: %s", path, err, shorten(string(out)))
+		said := strings.TrimSuffix(": "+shorten(string(out)), ": ")
+		return "", fmt.Errorf("run %q --version: %w%s", path, unwrapPath(err), said)
 	}
 	match := versionLine.FindSubmatch(out)
 	if match == nil {

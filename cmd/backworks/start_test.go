@@ -71,11 +71,37 @@ func TestStartServesAndLeavesNothing(t *testing.T) {
 	if err := s.says("one"); err == nil {
 		t.Error("something still answers")
 	}
+	if said := p.err.String(); strings.Contains(said, "WARN") || strings.Contains(said, "ERROR") {
+		t.Error("an end that was asked for is no fault")
+	}
 	// Without its absence having been kept anywhere.
 	p = s.start("--strict").live()
 	s.mustSay("one")
 	p.signal(syscall.SIGTERM)
 	p.end(0)
+}
+
+// A Ctrl-C goes to all processes of the terminal's group. While Envoy is asked for its
+// version, it is an end like any other.
+func TestCtrlCBeforeEnvoyRuns(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.serve("one")
+	s.write("slow", "#!/bin/sh\n[ \"$1\" != --version ] || { touch asked; while [ ! -e go ]; do sleep 0.01; done; }\nexec '"+s.envoy+"' \"$@\"\n")
+	if err := os.Chmod(filepath.Join(s.dir, "slow"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	p := s.start("--envoy", "./slow")
+	s.until(func() error { _, err := os.Stat(filepath.Join(s.dir, "asked")); return err })
+	if err := syscall.Kill(-p.cmd.Process.Pid, syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	s.write("go", "")
+	p.end(0)
+	if said := p.err.String(); strings.Contains(said, "WARN") || strings.Contains(said, "ERROR") {
+		t.Error("an end that was asked for is no fault")
+	}
+	s.wantNothingLeft(0)
 }
 
 func (s *site) wantMetricsOnly(socket string) {
