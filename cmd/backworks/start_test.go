@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -101,6 +102,24 @@ func TestCtrlCBeforeEnvoyRuns(t *testing.T) {
 	if said := p.err.String(); strings.Contains(said, "WARN") || strings.Contains(said, "ERROR") {
 		t.Error("an end that was asked for is no fault")
 	}
+	s.wantNothingLeft(0)
+}
+
+// What is written down for nobody does not end it, which would leave Envoy alone.
+func TestNobodyReadsTheOutput(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.serve("one")
+	in, out, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	in.Close()
+	p := s.runAs(func(c *exec.Cmd) { c.Stdout, c.Stderr = out, out }, "start", "--state-dir", "s", "--envoy", s.envoy, "--admin-listen", "127.0.0.1:0")
+	out.Close()
+	s.until(func() error { return s.says("one") })
+	p.signal(syscall.SIGTERM)
+	p.end(0)
 	s.wantNothingLeft(0)
 }
 
