@@ -186,6 +186,33 @@ func TestNoEnvoy(t *testing.T) {
 	}
 }
 
+// Not only from the top of the checkout.
+func TestEnvoyOfTheCheckout(t *testing.T) {
+	s := newSite(t)
+	s.serve("one")
+	t.Setenv("ENVOY", "")
+	t.Setenv("PATH", "/nowhere")
+	text, err := os.ReadFile(program)
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkout := t.TempDir()
+	for _, dir := range []string{"bin", ".tools/bin"} {
+		if err := os.MkdirAll(filepath.Join(checkout, dir), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	copied := filepath.Join(checkout, "bin", "backworks")
+	if err := errors.Join(os.WriteFile(copied, text, 0o700), os.Symlink(s.envoy, filepath.Join(checkout, ".tools", "bin", "envoy"))); err != nil {
+		t.Fatal(err)
+	}
+	validate := exec.Command(copied, "validate", "--envoy")
+	validate.Dir = s.dir
+	if out, err := validate.CombinedOutput(); err != nil || string(out) != "1 blueprint is good\n" {
+		t.Errorf("%s: %v", out, err)
+	}
+}
+
 func TestNoBlueprint(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)

@@ -16,6 +16,8 @@ import (
 	"testing"
 
 	"github.com/hashicorp/go-hclog"
+
+	"backworks/envoy"
 )
 
 var discard = hclog.NewNullLogger()
@@ -117,6 +119,7 @@ func TestNobodyReadsTheOutput(t *testing.T) {
 	in.Close()
 	p := s.runAs(func(c *exec.Cmd) { c.Stdout, c.Stderr = out, out }, "start", "--state-dir", "s", "--envoy", s.envoy, "--admin-listen", "127.0.0.1:0")
 	out.Close()
+	s.Cleanup(func() { _, _ = envoy.Stop(cancelled(), filepath.Join(s.dir, "s"), discard) })
 	s.until(func() error { return s.says("one") })
 	p.signal(syscall.SIGTERM)
 	p.end(0)
