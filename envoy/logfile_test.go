@@ -50,6 +50,21 @@ func TestLogLinesKeepTheirLevel(t *testing.T) {
 	}
 }
 
+func TestLogOfAnEndHasNoWarnings(t *testing.T) {
+	t.Parallel()
+	f, file, out := newLog(t, "")
+	const line = "[2026-01-01 00:00:00.000][7][%s][config] [a.cc:1] closed\n"
+	for _, ending := range []bool{true, false} {
+		f.expectEnd(ending)
+		fmt.Fprintf(file, line+line, "warning", "error")
+	}
+	f.poll()
+	want := "[DEBUG] closed: component=config\n[ERROR] closed: component=config\n[WARN]  closed: component=config\n[ERROR] closed: component=config\n"
+	if out.String() != want {
+		t.Errorf("want\n%s got\n%s", want, out)
+	}
+}
+
 func TestLogIsBounded(t *testing.T) {
 	t.Parallel()
 	f, file, out := newLog(t, "")

@@ -140,6 +140,8 @@ func (s *Sidecar) takeOver(ctx context.Context) (*process, error) {
 	why := l.differs(s.build, s.Bootstrap.GetNode().GetId(), s.fingerprint())
 	if why != "" {
 		s.log.Warn("draining the envoy that was left running, and starting another", "reason", why)
+		s.logFile.expectEnd(true)
+		defer s.logFile.expectEnd(false)
 		return nil, l.end(s.StateDir, s.DrainTime, s.hurry, s.log)
 	}
 	l.admin.Close()

@@ -71,7 +71,7 @@ func TestSidecarSaysWhyEnvoyCannotStart(t *testing.T) {
 			"it ended at once (exit status 1): PARSE ERROR: Argument: --bogus Couldn't find match for argument"},
 		"bootstrap": {func(o *SidecarOptions) { o.Bootstrap.StaticResources.Clusters = nil },
 			"it ended at once (exit status 1): route: unknown cluster 'backend'"},
-		"no binary":   {func(o *SidecarOptions) { o.Path = "/nowhere/envoy" }, `run "/nowhere/envoy" --version: fork/exec`},
+		"no binary":   {func(o *SidecarOptions) { o.Path = "/nowhere/envoy" }, `run "/nowhere/envoy" --version: no such file or directory`},
 		"no envoy":    {func(o *SidecarOptions) { o.Path = "/bin/true" }, `run "/bin/true" --version: no Envoy`},
 		"folder":      {func(o *SidecarOptions) { o.StateDir = "/dev/null/x" }, `make state dir "/dev/null/x": not a directory`},
 		"log missing": {func(o *SidecarOptions) { os.Mkdir(filepath.Join(o.StateDir, logFileName), 0o700) }, "envoy.log\": is a directory"},

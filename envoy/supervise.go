@@ -113,6 +113,7 @@ func (s *Sidecar) finish(p *process) error {
 		return nil
 	}
 	s.change(func(st *State) { st.Phase = Draining })
+	s.logFile.expectEnd(true)
 	d := drain{admin: s.admin, proc: p, wait: s.DrainTime, hurry: s.hurry, log: s.log}
 	if err := d.run(); err != nil {
 		return err

@@ -17,6 +17,7 @@ var dependencies = map[string]string{
 	"gopkg.in/yaml.v3":                             "the only YAML parser with a node tree, lines and columns",
 	"github.com/hashicorp/go-hclog":                "levelled, structured logs, named by package",
 	"github.com/spf13/cobra":                       "the command line, its help and completions",
+	"github.com/spf13/pflag":                       "what the flags of cobra are",
 	"github.com/fsnotify/fsnotify":                 "a save is seen at once on every system",
 	"github.com/oklog/run":                         "what runs together ends together",
 	"github.com/prometheus/client_golang":          "our own metrics, and their linter in tests",

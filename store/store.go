@@ -85,6 +85,9 @@ func open(dir string, log hclog.Logger, options *bolt.Options) (*Store, error) {
 
 var errCorrupt = errors.New("corrupt state file")
 
+// ErrInUse is in the error of Open when another process has the state directory.
+var ErrInUse = errors.New("in use")
+
 // read opens the database and takes its content. What the operating system
 // refuses is returned as it is; anything else is a broken file. bbolt panics, or
 // touches mapped memory that is not there, on pages that are broken inside.
@@ -115,7 +118,7 @@ func (s *Store) inUse() error {
 	if pid, err := os.ReadFile(filepath.Join(s.dir, pidFile)); err == nil {
 		by += " (pid " + strings.TrimSpace(string(pid)) + ")"
 	}
-	return fmt.Errorf("state dir %q is in use by %s", s.dir, by)
+	return fmt.Errorf("state dir %q is %w by %s", s.dir, ErrInUse, by)
 }
 
 // cause is the operating system's reason without the path, which the message

@@ -109,6 +109,27 @@ func TestOtherArgumentsAreAnotherEnvoy(t *testing.T) {
 	p.end(0)
 }
 
+// One that hangs has its port still, and is ended like any other that is not adopted.
+func TestAnEnvoyThatHangsIsReplaced(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.serve("one")
+	p := s.start("--keep-envoy").live()
+	pid := p.envoyPID()
+	p.signal(syscall.SIGTERM)
+	p.end(0)
+	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	p = s.start().live()
+	s.mustSay("one")
+	if isRunning(pid) || !strings.Contains(p.err.String(), "its admin interface does not answer") {
+		t.Errorf("envoy %d is still there, or it is not said why not", pid)
+	}
+	p.signal(os.Interrupt)
+	p.end(0)
+}
+
 // What an adopted Envoy listened on is not what is told.
 func TestAdoptedWithAnotherPort(t *testing.T) {
 	t.Parallel()

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"strconv"
+	"strings"
 
 	"backworks/envoy"
 )
@@ -48,6 +49,23 @@ func (l *listenFlag) Set(s string) error {
 }
 
 func (l *listenFlag) Type() string { return "host:port" }
+
+// xdsListenFlag is as listenFlag, or unix:///path.
+type xdsListenFlag string
+
+func (x *xdsListenFlag) String() string { return string(*x) }
+
+func (x *xdsListenFlag) Set(s string) error {
+	if strings.HasPrefix(s, "unix://") {
+		return (*addressFlag)(x).Set(s)
+	}
+	if (*listenFlag)(x).Set(s) != nil {
+		return errors.New("must be host:port or unix:///path")
+	}
+	return nil
+}
+
+func (x *xdsListenFlag) Type() string { return "address" }
 
 // addressFlag is where something listens: host:port or unix:///path.
 type addressFlag envoy.Address

@@ -65,6 +65,46 @@ func TestPortTaken(t *testing.T) {
 	}
 }
 
+// One port for two of its own listeners is told as well, and not only by Envoy's
+// refusal of a listener.
+func TestPortNamedTwice(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.serve("one")
+	for what, args := range map[string][]string{
+		"admin listener": {"--admin-listen", s.proxy},
+		"xDS":            {"--admin-listen", "127.0.0.1:0", "--xds-listen", s.proxy},
+	} {
+		s.run(append([]string{"start", "--state-dir", "s", "--envoy", s.envoy}, args...)...).oneLine(what, s.proxy, "address already in use")
+		s.wantNothingLeft(0)
+	}
+}
+
+func TestXDSSocketTaken(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.serve("one")
+	path := filepath.Join(s.dir, "xds")
+	args := []string{"start", "--state-dir", "s", "--envoy", "none", "--admin-listen", "127.0.0.1:0", "--xds-listen", "unix://" + path}
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.run(args...).oneLine("xDS", path, "address already in use")
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	p := s.run(args...).live()
+	s.run(append(args, "--state-dir", "t")...).oneLine("xDS", path, "address already in use")
+	p.signal(syscall.SIGKILL)
+	<-p.ended
+	p = s.run(args...).live() // what was left there is nobody's
+	p.signal(os.Interrupt)
+	p.end(0)
+	if _, err := os.Lstat(path); err == nil {
+		t.Error("the socket is still there")
+	}
+}
+
 func TestDemoPortTaken(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -103,6 +143,11 @@ func TestNoStateDir(t *testing.T) {
 	s := newSite(t)
 	s.serve("one")
 	s.run("start", "--state-dir", "main.yaml/s", "--envoy", s.envoy).oneLine("main.yaml/s", "not a directory")
+	p := s.run("stop", "--state-dir", "main.yaml/s")
+	p.oneLine("main.yaml/s", "not a directory")
+	if strings.Contains(p.err.String(), "instead") {
+		t.Error("it speaks of another that is to be ended")
+	}
 }
 
 func TestNoPermission(t *testing.T) {
@@ -138,6 +183,33 @@ func TestNoEnvoy(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Join(s.dir, "s")); err == nil {
 		t.Error("it made a state dir")
+	}
+}
+
+// Not only from the top of the checkout.
+func TestEnvoyOfTheCheckout(t *testing.T) {
+	s := newSite(t)
+	s.serve("one")
+	t.Setenv("ENVOY", "")
+	t.Setenv("PATH", "/nowhere")
+	text, err := os.ReadFile(program)
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkout := t.TempDir()
+	for _, dir := range []string{"bin", ".tools/bin"} {
+		if err := os.MkdirAll(filepath.Join(checkout, dir), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	copied := filepath.Join(checkout, "bin", "backworks")
+	if err := errors.Join(os.WriteFile(copied, text, 0o700), os.Symlink(s.envoy, filepath.Join(checkout, ".tools", "bin", "envoy"))); err != nil {
+		t.Fatal(err)
+	}
+	validate := exec.Command(copied, "validate", "--envoy")
+	validate.Dir = s.dir
+	if out, err := validate.CombinedOutput(); err != nil || string(out) != "1 blueprint is good\n" {
+		t.Errorf("%s: %v", out, err)
 	}
 }
 

@@ -48,16 +48,23 @@ func TestFlagsOverBlueprint(t *testing.T) {
 	s.mustSay("one")
 }
 
-// What is live with a restart only is said to be.
+// What is live with a restart only is said to be, unless a flag wins then as well.
 func TestEditThatTakesARestart(t *testing.T) {
 	t.Parallel()
-	s := newSite(t)
-	s.serve("one")
-	p := s.start("--watch").live()
-	s.write("main.yaml", "dashboard: {port: 9999}\n"+s.blueprint("two", nobody))
-	s.until(func() error { return s.says("two") })
-	if !strings.Contains(p.err.String(), "takes a restart: at=main.yaml:1:12 port=9999") {
-		t.Error("it does not say so")
+	for name, flags := range map[string][]string{"by blueprint": nil, "by flag": {"--dashboard-port", portOf(freeAddress(t))}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t)
+			s.write("main.yaml", "dashboard: {port: "+portOf(freeAddress(t))+"}\n"+s.blueprint("one", nobody))
+			p := s.run(append([]string{"start", "--state-dir", "s", "--envoy", s.envoy, "--watch"}, flags...)...).live()
+			s.write("main.yaml", "dashboard: {port: 9999}\n"+s.blueprint("two", nobody))
+			s.until(func() error { return s.says("two") })
+			if said := strings.Contains(p.err.String(), "takes a restart: at=main.yaml:1:12 port=9999"); said != (flags == nil) {
+				t.Errorf("that it says so is %v", said)
+			}
+			p.signal(syscall.SIGTERM)
+			p.end(0)
+		})
 	}
 }
 

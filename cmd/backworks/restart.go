@@ -11,6 +11,8 @@ import (
 type restarting struct {
 	*blueprints.Loader
 	log hclog.Logger
+	// portByFlag: the blueprint's port of the admin listener counts for nothing.
+	portByFlag bool
 	// The blueprints of the load before, by main file.
 	before map[string]*blueprints.Blueprint
 }
@@ -24,7 +26,7 @@ func (r *restarting) Load() *blueprints.Result {
 		if old == nil || old == bp {
 			continue
 		}
-		if old.Dashboard.Port != bp.Dashboard.Port {
+		if old.Dashboard.Port != bp.Dashboard.Port && !r.portByFlag {
 			r.log.Warn("another port of the admin listener takes a restart", "at", bp.Dashboard.Position, "port", bp.Dashboard.Port)
 		}
 		if old.Server.MaxConnections != bp.Server.MaxConnections {

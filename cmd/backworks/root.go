@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // rootCommand makes the tree of commands anew, so that tests share nothing.
@@ -25,7 +26,7 @@ func rootCommand() *cobra.Command {
 		SilenceErrors: true, // run prints them
 		SilenceUsage:  true,
 	}
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usageError{withFlagMeant(c, err)} })
 	root.CompletionOptions.DisableDefaultCmd = true // completion.go has one
 	root.SuggestionsMinimumDistance = 2
 	root.AddCommand(
@@ -46,6 +47,23 @@ func unknownCommand(root *cobra.Command, name string) error {
 		return wrongUse("unknown command %q: did you mean %s?", name, strings.Join(suggestions, " or "))
 	}
 	return wrongUse("unknown command %q", name)
+}
+
+// withFlagMeant adds the flag that was probably meant to an error about an unknown
+// one, by the rules that hold for commands.
+func withFlagMeant(c *cobra.Command, err error) error {
+	name, unknown := strings.CutPrefix(err.Error(), "unknown flag: --")
+	if !unknown {
+		return err
+	}
+	known := &cobra.Command{SuggestionsMinimumDistance: 2}
+	c.Flags().VisitAll(func(f *pflag.Flag) {
+		known.AddCommand(&cobra.Command{Use: f.Name, Run: func(*cobra.Command, []string) {}})
+	})
+	if suggestions := known.SuggestionsFor(name); len(suggestions) > 0 {
+		return fmt.Errorf("%w: did you mean --%s?", err, strings.Join(suggestions, " or --"))
+	}
+	return err
 }
 
 // checked makes an error about arguments one of usage.

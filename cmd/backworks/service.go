@@ -123,7 +123,7 @@ func (s *service) load(context.Context) error {
 		return err
 	}
 	translator := fleet.NewTranslator()
-	loader := &restarting{log: s.log, Loader: blueprints.NewLoader(blueprints.Options{
+	loader := &restarting{log: s.log, portByFlag: s.adminListen != "" || s.dashboardPort != 0, Loader: blueprints.NewLoader(blueprints.Options{
 		Path: s.blueprint, Port: int(s.port), Check: translator.Check, LastGood: good,
 	})}
 	result := loader.Load()

@@ -19,9 +19,13 @@ func takeSignals() (s signals, stop func()) {
 	s = signals{end: make(chan os.Signal, 2), reload: make(chan os.Signal, 1)}
 	signal.Notify(s.end, os.Interrupt, syscall.SIGTERM)
 	signal.Notify(s.reload, syscall.SIGHUP)
+	// Who reads our output may leave, as head does: no reason to leave Envoy alone.
+	unread := make(chan os.Signal, 1)
+	signal.Notify(unread, syscall.SIGPIPE)
 	return s, func() {
 		signal.Stop(s.end)
 		signal.Stop(s.reload)
+		signal.Stop(unread)
 	}
 }
 

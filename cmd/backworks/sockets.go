@@ -5,11 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 	"strconv"
+	"strings"
 	"syscall"
+	"time"
 
 	"backworks/blueprints"
 	"backworks/demo"
@@ -21,6 +25,8 @@ const (
 	defaultAdminPort = 8081
 	// defaultXDS is where Envoys that others run find us.
 	defaultXDS = "127.0.0.1:18000"
+	// probeTime is for an Envoy that was left, to say what it listens on.
+	probeTime = 2 * time.Second
 )
 
 // sockets are what a service listens on. All are open before anything runs, so that
@@ -31,7 +37,7 @@ type sockets struct {
 	xds, admin, envoyAdmin envoy.Address
 
 	xdsListeners []net.Listener
-	xdsTCP       net.Listener // among xdsListeners; nil without
+	xdsOthers    net.Listener // for Envoys that others run, among xdsListeners; nil without
 	adminTCP     net.Listener
 	adminUnix    net.Listener
 }
@@ -46,8 +52,13 @@ var demoBackends = []demo.Backend{
 // listen opens all sockets, and looks whether Envoy will be able to open its own.
 func (s *service) listen(ctx context.Context) (err error) {
 	if s.own != nil {
-		if err := s.probe(ctx, s.own.Server); err != nil {
+		// Kept until all others are open, which must not be the same.
+		proxy, err := s.probe(ctx, s.own.Server)
+		if err != nil {
 			return err
+		}
+		if proxy != nil {
+			defer proxy.Close()
 		}
 	}
 	if s.sockets.adminTCP, err = s.listenOn("tcp", s.adminAddress(), "the admin listener"); err != nil {
@@ -58,10 +69,10 @@ func (s *service) listen(ctx context.Context) (err error) {
 		xds = defaultXDS
 	}
 	if xds != "" {
-		if s.sockets.xdsTCP, err = s.listenOn("tcp", xds, "xDS"); err != nil {
+		if s.sockets.xdsOthers, err = s.listenForOthers(ctx, xds); err != nil {
 			return err
 		}
-		s.sockets.xdsListeners = append(s.sockets.xdsListeners, s.sockets.xdsTCP)
+		s.sockets.xdsListeners = append(s.sockets.xdsListeners, s.sockets.xdsOthers)
 	}
 	if s.withSidecar() {
 		if s.sockets.adminUnix, err = s.listenOnSocket(s.sockets.admin); err != nil {
@@ -90,6 +101,22 @@ func (s *service) listenOn(network, address, what string) (net.Listener, error) 
 	}
 	s.undo = append(s.undo, func() { _ = lis.Close() })
 	return lis, nil
+}
+
+// listenForOthers opens what --xds-listen names. The path of a socket may be that of
+// another program; it is taken over only from one that is gone.
+func (s *service) listenForOthers(ctx context.Context, address string) (net.Listener, error) {
+	path, isSocket := strings.CutPrefix(address, "unix://")
+	if !isSocket {
+		return s.listenOn("tcp", address, "xDS")
+	}
+	dialer := net.Dialer{Timeout: probeTime}
+	if c, err := dialer.DialContext(ctx, "unix", path); err == nil {
+		_ = c.Close()
+	} else if info, statErr := os.Lstat(path); errors.Is(err, syscall.ECONNREFUSED) && statErr == nil && info.Mode()&fs.ModeSocket != 0 {
+		_ = os.Remove(path) // else listening says why not
+	}
+	return s.listenOn("unix", path, "xDS")
 }
 
 // listenOnSocket opens a Unix socket. One that is there was left by a run that was
@@ -129,21 +156,20 @@ func (s *service) adminAddress() string {
 // probe binds the proxy's address for a moment. Envoy itself would share a taken
 // port with whoever else has it set SO_REUSEPORT, and otherwise refuse a listener
 // only after it was started. An Envoy of ours that runs already has the port by
-// right.
-func (s *service) probe(ctx context.Context, server blueprints.Server) error {
+// right, nil then; one that hangs may have it, and is ended before the next starts.
+func (s *service) probe(ctx context.Context, server blueprints.Server) (net.Listener, error) {
 	address, err := netip.ParseAddr(server.Host)
 	if err != nil {
-		return fmt.Errorf("read the proxy's address: %w", err)
+		return nil, fmt.Errorf("read the proxy's address: %w", err)
 	}
 	proxy := netip.AddrPortFrom(address, uint16(server.Port)).String()
 	left := envoy.NewAdmin(s.sockets.envoyAdmin)
 	defer left.Close()
-	if has, err := left.Listeners(ctx); err == nil {
-		for _, its := range has {
-			if its == proxy {
-				return nil
-			}
-		}
+	ctx, cancel := context.WithTimeout(ctx, probeTime)
+	defer cancel()
+	has, err := left.Listeners(ctx)
+	if errors.Is(err, context.DeadlineExceeded) || slices.Contains(slices.Collect(maps.Values(has)), proxy) {
+		return nil, nil
 	}
 	network := "tcp4"
 	if address.Is6() {
@@ -151,7 +177,7 @@ func (s *service) probe(ctx context.Context, server blueprints.Server) error {
 	}
 	lis, err := net.Listen(network, proxy)
 	if err != nil {
-		return fmt.Errorf("listen on %s for the proxy: %w", proxy, cause(err))
+		return nil, fmt.Errorf("listen on %s for the proxy: %w", proxy, cause(err))
 	}
-	return lis.Close()
+	return lis, nil
 }

@@ -64,7 +64,7 @@ flight finish; a second one does not wait for them.`,
 	flags.VarP((*portFlag)(&f.port), "port", "p", "`PORT` of the proxy, in place of the blueprint's (8080)")
 	flags.Var((*portFlag)(&f.dashboardPort), "dashboard-port", "`PORT` of the admin listener, in place of the blueprint's (8081)")
 	flags.Var((*listenFlag)(&f.adminListen), "admin-listen", "`ADDR` of the admin listener (127.0.0.1:8081)")
-	flags.Var((*listenFlag)(&f.xdsListen), "xds-listen", "`ADDR` to serve other Envoys on; 127.0.0.1:18000 with --envoy none, else none")
+	flags.Var((*xdsListenFlag)(&f.xdsListen), "xds-listen", "`ADDR` to serve other Envoys on, host:port or unix:///path; 127.0.0.1:18000 with --envoy none, else none")
 	flags.StringVar(&f.envoy, "envoy", "auto", "the Envoy to run: `auto|none|PATH`")
 	flags.Var((*addressesFlag)(&f.envoyAdmin), "envoy-admin", "`URL` of the admin interface of an Envoy that others run, for metrics and targets; may be repeated")
 	flags.BoolVar(&f.keepEnvoy, "keep-envoy", false, "leave Envoy running at the end; the next start takes it over")

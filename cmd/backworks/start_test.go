@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -15,6 +16,8 @@ import (
 	"testing"
 
 	"github.com/hashicorp/go-hclog"
+
+	"backworks/envoy"
 )
 
 var discard = hclog.NewNullLogger()
@@ -71,11 +74,56 @@ func TestStartServesAndLeavesNothing(t *testing.T) {
 	if err := s.says("one"); err == nil {
 		t.Error("something still answers")
 	}
+	if said := p.err.String(); strings.Contains(said, "WARN") || strings.Contains(said, "ERROR") {
+		t.Error("an end that was asked for is no fault")
+	}
 	// Without its absence having been kept anywhere.
 	p = s.start("--strict").live()
 	s.mustSay("one")
 	p.signal(syscall.SIGTERM)
 	p.end(0)
+}
+
+// A Ctrl-C goes to all processes of the terminal's group. While Envoy is asked for its
+// version, it is an end like any other.
+func TestCtrlCBeforeEnvoyRuns(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.serve("one")
+	s.write("slow", "#!/bin/sh\n[ \"$1\" != --version ] || { touch asked; while [ ! -e go ]; do sleep 0.01; done; }\nexec '"+s.envoy+"' \"$@\"\n")
+	if err := os.Chmod(filepath.Join(s.dir, "slow"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	p := s.start("--envoy", "./slow")
+	s.until(func() error { _, err := os.Stat(filepath.Join(s.dir, "asked")); return err })
+	if err := syscall.Kill(-p.cmd.Process.Pid, syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	s.write("go", "")
+	p.end(0)
+	if said := p.err.String(); strings.Contains(said, "WARN") || strings.Contains(said, "ERROR") {
+		t.Error("an end that was asked for is no fault")
+	}
+	s.wantNothingLeft(0)
+}
+
+// What is written down for nobody does not end it, which would leave Envoy alone.
+func TestNobodyReadsTheOutput(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.serve("one")
+	in, out, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	in.Close()
+	p := s.runAs(func(c *exec.Cmd) { c.Stdout, c.Stderr = out, out }, "start", "--state-dir", "s", "--envoy", s.envoy, "--admin-listen", "127.0.0.1:0")
+	out.Close()
+	s.Cleanup(func() { _, _ = envoy.Stop(cancelled(), filepath.Join(s.dir, "s"), discard) })
+	s.until(func() error { return s.says("one") })
+	p.signal(syscall.SIGTERM)
+	p.end(0)
+	s.wantNothingLeft(0)
 }
 
 func (s *site) wantMetricsOnly(socket string) {

@@ -48,8 +48,11 @@ func stop(ctx context.Context, f startFlags, stdout, stderr io.Writer) error {
 	log := f.newLogger(stderr)
 	// Its lock says whether somebody looks after that Envoy.
 	state, err := store.Open(dir, log)
-	if err != nil {
+	if errors.Is(err, store.ErrInUse) {
 		return fmt.Errorf("%w; end that one instead", err)
+	}
+	if err != nil {
+		return err
 	}
 	ctx, hurry := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer hurry()

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"backworks/blueprints"
+	"backworks/envoy"
 )
 
 // firstAnswer is how long Envoy may take to acknowledge what it is sent first; an
@@ -33,8 +34,8 @@ func (s *service) welcome(ctx context.Context) error {
 	if s.sidecar != nil {
 		s.aboutProxy(ctx, &b)
 	}
-	if s.sockets.xdsTCP != nil {
-		fmt.Fprintf(&b, "xDS     %s\n", s.sockets.xdsTCP.Addr())
+	if s.sockets.xdsOthers != nil {
+		fmt.Fprintf(&b, "xDS     %s\n", addressOf(s.sockets.xdsOthers))
 	}
 	if s.demos != nil {
 		fmt.Fprintf(&b, "demo    http://%s\n", strings.Join(s.demos.Addresses(), "  http://"))
@@ -94,6 +95,14 @@ func (s *service) aboutProblems(b *strings.Builder) {
 			fmt.Fprintf(b, "%s is served in its last good version.\n", bp.File)
 		}
 	}
+}
+
+// addressOf is a listener's address as `bootstrap --xds` takes it.
+func addressOf(lis net.Listener) string {
+	if a := lis.Addr(); a.Network() == "unix" {
+		return string(envoy.UnixAddress(a.String()))
+	}
+	return lis.Addr().String()
 }
 
 // reachable is a listener's address as a client on this machine writes it.
