@@ -9,7 +9,7 @@ SHELL := /bin/bash
 # The release that everything is tested with; envoy.Tested says the same.
 ENVOY_VERSION := 1.40.0
 
-# A second client without a proxy, beside that of Go. Tests only.
+# Tests only: a client without a proxy that shares no code with that of grpc-go.
 GRPCIO_VERSION := 1.85.3
 
 # A tree without git, or a git that refuses, has a version as well.
@@ -89,5 +89,5 @@ soak: envoy grpcio ## the same tests for longer: full times, -race, fuzzing
 compose-test: ## bring docker-compose.yaml up and try it; needs a Docker engine
 	go test -tags compose -count=1 -timeout $(TEST_TIMEOUT) -v ./deploy
 
-clean: ## remove what was built; the Envoy in .tools stays
+clean: ## remove what was built; what is in .tools stays
 	rm -rf bin out
