@@ -12,17 +12,21 @@ import (
 	"testing"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/health"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/resolver"
+	grpcstatus "google.golang.org/grpc/status"
 	"google.golang.org/grpc/xds"
 )
 
-// callee is a gRPC server with the health service, and counts its calls.
+// callee is a gRPC server with the health service. It counts its calls, and can fail
+// them.
 type callee struct {
 	url   string
 	calls atomic.Int64
+	sick  atomic.Bool
 }
 
 func newCallee(t testing.TB) *callee {
@@ -32,6 +36,9 @@ func newCallee(t testing.TB) *callee {
 	c.url = "http://" + lis.Addr().String()
 	server := grpc.NewServer(grpc.UnaryInterceptor(func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 		c.calls.Add(1)
+		if c.sick.Load() {
+			return nil, grpcstatus.Error(codes.Unavailable, "sick")
+		}
 		return next(ctx, req)
 	}))
 	healthpb.RegisterHealthServer(server, health.NewServer())

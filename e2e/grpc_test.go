@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 )
 
 // mesh is a blueprint for clients without a proxy, and the servers that it knows.
@@ -165,6 +166,67 @@ func TestProxylessPools(t *testing.T) {
 			if !strings.Contains(p.log.String(), "main.yaml:24:5: endpoints[2]: warning: gRPC clients: the endpoint's answer is left out") {
 				t.Error("what they cannot have was not told at its place")
 			}
+		})
+	}
+}
+
+// TestProxylessPoolsComeAndGo: an edit that makes a pool, sends calls there and takes
+// the old one away is live at once, and loses no call. Another pool is never called.
+func TestProxylessPoolsComeAndGo(t *testing.T) {
+	t.Parallel()
+	for name, dial := range callers {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			m := newMesh(t)
+			only := func(pool, server string) string {
+				return m.blueprint("{}", "      upstreams: {"+pool+": {targets: ["+server+"]}, idle: {targets: [$1]}}\n",
+					"  - {path: /*, handler: proxy, upstream: "+pool+"}\n")
+			}
+			m.write("main.yaml", only("old", "$0"))
+			m.start("--xds-listen", m.server).live()
+			c := dial(t, m.server)
+			m.follows(c, "main", [3]bool{true, false, false})
+			for i, want := range [][3]bool{{false, false, true}, {true, false, false}, {false, false, true}} {
+				began := time.Now()
+				m.write("main.yaml", only(fmt.Sprint("new", i), fmt.Sprint("$", 2-2*(i%2))))
+				m.follows(c, "main", want)
+				if took := time.Since(began); took > patience/12 {
+					t.Errorf("edit %d took %v", i, took)
+				}
+			}
+		})
+	}
+}
+
+// TestProxylessFailures: both clients try again where the blueprint says so, and take
+// a target out that fails.
+func TestProxylessFailures(t *testing.T) {
+	t.Parallel()
+	pools := `      upstreams:
+        retrying: {targets: [$0, $1], retry_attempts: 2, retry_non_idempotent: true}
+        breaking: {targets: [$0, $1], circuit_breaker: {failure_threshold: 2, recovery_timeout: 3s}}
+`
+	for name, dial := range callers {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			m := newMesh(t)
+			m.write("main.yaml", m.blueprint("{}", pools, "  - {path: /*, handler: proxy, upstream: retrying}\n"))
+			m.start("--xds-listen", m.server).live()
+			c := dial(t, m.server)
+			for _, pool := range []string{"main", "breaking"} {
+				m.follows(c, pool, [3]bool{true, true, false})
+			}
+			m.callees[0].sick.Store(true)
+			if shares := m.shares(c, "main", 30); shares[0] == 0 || shares[1] != 30 {
+				t.Errorf("retried calls: %v", shares)
+			}
+			m.until("the failing target is out", func() bool {
+				m.callees[0].calls.Store(0)
+				well, _ := c.call("breaking", 20)
+				return well == 20 && m.callees[0].calls.Load() == 0
+			})
+			m.callees[0].sick.Store(false)
+			m.follows(c, "breaking", [3]bool{true, true, false})
 		})
 	}
 }
