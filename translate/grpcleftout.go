@@ -15,7 +15,7 @@ const defaultConnectTimeout = 5 * time.Second
 // grpcLeftOut warns of each thing in bp that gRPC clients get otherwise, or not at
 // all.
 func grpcLeftOut(bp *blueprints.Blueprint) blueprints.Problems {
-	l := &leftOut{bp: bp}
+	l := &leftOut{bp: bp, names: grpcNames(bp)}
 	l.headers(bp.RequestHeaders, bp.Position)
 	l.headers(bp.ResponseHeaders, bp.Position)
 	l.rewrite(bp.PathRewrite, bp.Position)
@@ -31,6 +31,7 @@ func grpcLeftOut(bp *blueprints.Blueprint) blueprints.Problems {
 
 type leftOut struct {
 	bp       *blueprints.Blueprint
+	names    []string // of the blueprint as a whole
 	problems blueprints.Problems
 }
 
@@ -45,7 +46,7 @@ func (l *leftOut) pool(p *blueprints.Pool) {
 	if len(p.Targets) > 0 {
 		first = position(p.Targets[0].Position, p.Position)
 	}
-	if slices.Contains(grpcNames(l.bp), p.Name) {
+	if slices.Contains(l.names, p.Name) {
 		l.warn(p.Position, "xds:///%s is the blueprint as a whole, so this pool cannot be dialled: name it otherwise", p.Name)
 	}
 	if p.TLS {
