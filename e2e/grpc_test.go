@@ -92,6 +92,7 @@ func TestProxyless(t *testing.T) {
 			m.start("--xds-listen", m.server).live()
 			c := dial(t, m.server)
 
+			m.follows(c, "greeter-api", [3]bool{true, true, true}) // connected to each
 			// The choice is made at random: 6 standard deviations are 52 and 60.
 			shares := m.shares(c, "greeter-api", 400)
 			for i, want := range [3]int{100, 200, 100} {
@@ -171,7 +172,7 @@ func TestProxylessPools(t *testing.T) {
 }
 
 // TestProxylessPoolsComeAndGo: an edit that makes a pool, sends calls there and takes
-// the old one away is live at once, and loses no call. Another pool is never called.
+// the old one away is live at once, and loses no call. There is no Envoy.
 func TestProxylessPoolsComeAndGo(t *testing.T) {
 	t.Parallel()
 	for name, dial := range callers {
@@ -183,7 +184,7 @@ func TestProxylessPoolsComeAndGo(t *testing.T) {
 					"  - {path: /*, handler: proxy, upstream: "+pool+"}\n")
 			}
 			m.write("main.yaml", only("old", "$0"))
-			m.start("--xds-listen", m.server).live()
+			m.start("--xds-listen", m.server, "--envoy", "none").live()
 			c := dial(t, m.server)
 			m.follows(c, "main", [3]bool{true, false, false})
 			for i, want := range [][3]bool{{false, false, true}, {true, false, false}, {false, false, true}} {

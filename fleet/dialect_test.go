@@ -31,7 +31,7 @@ func (r *rig) come(id string) (group string) {
 	if !fits {
 		r.Fatalf("nothing fits %s", id)
 	}
-	r.server.become(xds.NodeStatus{ID: n.ID, UserAgent: n.UserAgent, Group: group})
+	r.server.connect(id, group)
 	return group
 }
 
