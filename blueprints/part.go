@@ -131,7 +131,7 @@ func (d *decoder) server(s *serverSpec) Server {
 }
 
 func (d *decoder) nodes(s *nodesSpec) Nodes {
-	n := Nodes{Position: d.position(s.at), IDs: d.globs(s.IDs), Clusters: d.globs(s.Clusters)}
+	n := Nodes{Position: d.position(s.at), IDs: d.globs(s.IDs), Clusters: d.globs(s.Clusters), GRPC: s.GRPC.or(false)}
 	for _, m := range s.Metadata.items {
 		if n.Metadata == nil {
 			n.Metadata = map[string]string{}

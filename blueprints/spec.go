@@ -38,6 +38,7 @@ type nodesSpec struct {
 	IDs      list[str] `yaml:"ids,id" single:"true" doc:"Node ids, exact or with * as a glob."`
 	Clusters list[str] `yaml:"clusters,cluster" single:"true" doc:"Node clusters, exact or with * as a glob."`
 	Metadata dict[str] `yaml:"metadata" doc:"Node metadata that must be equal."`
+	GRPC     boolean   `yaml:"grpc" default:"false" doc:"Whether proxyless gRPC clients are among them: what they cannot carry is then told as warnings. They are served in any case."`
 }
 
 type serverSpec struct {

@@ -133,7 +133,7 @@ type process struct {
 func (s *site) start(args ...string) *process {
 	s.Helper()
 	all := []string{"start", "--watch", "-c", "main.yaml", "--state-dir", s.path("s"), "--envoy", s.envoy, "--admin-listen", "127.0.0.1:0"}
-	if !strings.Contains(strings.Join(args, " "), "--concurrency") {
+	if given := strings.Join(args, " "); !strings.Contains(given, "--concurrency") && !strings.Contains(given, "--envoy none") {
 		args = append(args, "--", "--concurrency", "1")
 	}
 	p := &process{site: s, cmd: exec.Command(program, append(all, args...)...), ended: make(chan struct{})}

@@ -91,6 +91,7 @@ type Fleet struct {
 
 	// What follows belongs to the goroutine of Start and Run.
 	rollouts map[string]*rollout // by main file
+	dialects *dialects
 	pushed   map[string]xds.Group
 	again    time.Time // when a rollout is to be looked at again; zero: never
 	ready    bool
@@ -118,6 +119,7 @@ func New(o Options) *Fleet {
 		asks:     make(chan func(context.Context)),
 		done:     make(chan struct{}),
 		rollouts: map[string]*rollout{},
+		dialects: newDialects(o.Groups, log),
 	}
 	f.how.checked = f.checked
 	f.view.Store(&view{})

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 
 	"backworks/blueprints"
@@ -14,6 +15,8 @@ import (
 // Groups says which blueprint a node gets. Its zero value knows none.
 type Groups struct {
 	set atomic.Pointer[blueprints.Set]
+	// grpc holds the main files of blueprints that a gRPC client has asked for.
+	grpc sync.Map
 }
 
 // take makes set the one that nodes are asked about, and says whether a node may fit
@@ -26,14 +29,19 @@ func (g *Groups) take(set *blueprints.Set) bool {
 	})
 }
 
-// Group is the main file of the blueprint that fits node best; it is made for the
-// xds server's Group option. False: none fits.
+// Group is the group of the blueprint that fits node best, in the node's dialect: its
+// main file for an Envoy. It is made for the xds server's Group option. False: none
+// fits.
 func (g *Groups) Group(node xds.Node) (string, bool) {
 	best := bestFit(g.set.Load(), node)
 	if len(best) == 0 {
 		return "", false
 	}
-	return best[0].File, true
+	file, d := best[0].File, dialectOf(node)
+	if d == GRPCDialect {
+		g.grpc.LoadOrStore(file, nil)
+	}
+	return d.group(file), true
 }
 
 // bestFit are the blueprints of set that fit node best, in the order of their

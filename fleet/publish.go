@@ -51,7 +51,7 @@ func (r *release) finish(state *translate.State) (*release, error) {
 	if err := problems.Err(); err != nil {
 		return nil, err
 	}
-	return build(nil, r.bp, resources, r.files, state)
+	return EnvoyDialect.build(nil, r.bp, resources, r.files, state)
 }
 
 // publish offers each blueprint's version to its rollout, and brings the nodes what
@@ -63,7 +63,7 @@ func (f *Fleet) publish(result *blueprints.Result, resources map[*blueprints.Blu
 	here := make(map[string]bool, len(result.Set.Blueprints))
 	for _, bp := range result.Set.Blueprints {
 		r := f.rollouts[bp.File]
-		rel, err := build(r.newest, bp, resources[bp], result.Good[bp.File], state)
+		rel, err := EnvoyDialect.build(r.newest, bp, resources[bp], result.Good[bp.File], state)
 		if err != nil {
 			problems = append(problems, blueprints.Problem{Position: bp.Position, Message: err.Error()})
 			rel = r.newest
@@ -111,6 +111,7 @@ func (f *Fleet) push() {
 		if g, ok := r.group(); ok {
 			groups[file] = g
 			set.Blueprints = append(set.Blueprints, r.base().bp)
+			f.dialects.add(groups, r.base())
 		}
 	}
 	otherRules := f.Groups.take(set) // first: who fits a new group is asked when it is published

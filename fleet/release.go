@@ -14,10 +14,11 @@ import (
 
 // release is a version of a blueprint as its nodes get it. It is immutable.
 type release struct {
-	bp    *blueprints.Blueprint
-	files blueprints.FileSet // what it was made of
-	since time.Time          // when the version was loaded
-	xds   xds.Release
+	dialect Dialect
+	bp      *blueprints.Blueprint
+	files   blueprints.FileSet // what it was made of
+	since   time.Time          // when the version was loaded
+	xds     xds.Release
 	// resources are the snapshot's by the message they were marshalled from, and
 	// assignments the overlay's by pool, so that the next version marshals only
 	// what differs.
@@ -31,11 +32,11 @@ func (r *release) version() string { return r.bp.Version }
 
 // build makes what is to be published of bp out of as much as possible of before,
 // which is returned itself when bp and its addresses are the same.
-func build(before *release, bp *blueprints.Blueprint, r *translate.Resources, files blueprints.FileSet, state *translate.State) (*release, error) {
+func (d Dialect) build(before *release, bp *blueprints.Blueprint, r *translate.Resources, files blueprints.FileSet, state *translate.State) (*release, error) {
 	if r == nil || before != nil && before.bp == bp && before.state == state {
 		return before, nil
 	}
-	p := &release{bp: bp, files: files, since: time.Now(), resources: map[proto.Message]*xds.Resource{}}
+	p := &release{dialect: d, bp: bp, files: files, since: time.Now(), resources: map[proto.Message]*xds.Resource{}}
 	var list []*xds.Resource
 	for _, kind := range [][]translate.Resource{r.Clusters, r.Listeners, r.Routes, r.Secrets} {
 		for _, t := range kind {
@@ -73,7 +74,7 @@ func (p *release) assign(before *release, state *translate.State) error {
 			assignments[pool] = before.assignments[pool]
 			continue
 		}
-		x, err := xds.NewResource(translate.Assignment(pool, *state), translate.ClusterName(pool), pool.Position.String())
+		x, err := xds.NewResource(p.dialect.assignment(pool, *state), translate.ClusterName(pool), pool.Position.String())
 		if err != nil {
 			return err
 		}

@@ -215,7 +215,7 @@ func (f *Fleet) Ready() bool {
 	v := f.view.Load()
 	settling := v.ready && time.Since(v.at) < settle
 	for file, versions := range f.shown.Load().served {
-		if f.members.ready(file, versions, settling) {
+		if f.members.ready(file, versions, settling) || f.members.ready(GRPCDialect.group(file), versions, settling) {
 			return true
 		}
 	}

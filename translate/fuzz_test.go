@@ -53,6 +53,9 @@ func FuzzTranslate(f *testing.F) {
 				if again, _ := translate.Blueprint(bp); !bytes.Equal(wire(t, bp, r), wire(t, bp, again)) {
 					t.Error("twice the same blueprint, different bytes")
 				}
+				if g, problems := translate.GRPC(bp); g == nil {
+					t.Error("Envoys can be given it, gRPC clients cannot: ", problems)
+				}
 			}
 		}
 	})

@@ -22,19 +22,28 @@ var update = flag.Bool("update", false, "write what came out into the goldens")
 
 // TestGoldens translates each blueprint in testdata. A golden is a txtar archive: the
 // comment says what it shows, main.yaml and other files are the blueprint (none: the
-// shipped one), and what comes out is resources.json or problems.
+// shipped one), and what comes out is resources.json or problems; grpc.json as well where
+// nodes asks for gRPC clients.
 func TestGoldens(t *testing.T) {
 	t.Parallel()
 	for _, g := range goldens(t) {
 		t.Run(g.name, func(t *testing.T) {
 			t.Parallel()
 			bp, problems := g.load(t)
-			var resources []byte
+			var resources, grpc []byte
 			if bp != nil {
 				r, _ := translate.Blueprint(bp)
-				resources = g.json(t, bp, r)
+				resources = g.json(t, r, translate.Assignments(bp, addresses(t, bp)))
+			}
+			if bp != nil && bp.Nodes.GRPC {
+				r, problems := translate.GRPC(bp)
+				if r == nil {
+					t.Fatal(problems)
+				}
+				grpc = g.json(t, r, grpcAssignments(t, bp))
 			}
 			g.expect(t, "resources.json", resources)
+			g.expect(t, "grpc.json", grpc)
 			g.expect(t, "problems", g.text(problems))
 			g.save(t)
 		})
@@ -154,12 +163,23 @@ func (g *golden) text(problems blueprints.Problems) []byte {
 	return []byte(b.String())
 }
 
-func (g *golden) json(t *testing.T, bp *blueprints.Blueprint, r *translate.Resources) []byte {
+func grpcAssignments(t *testing.T, bp *blueprints.Blueprint) []translate.Resource {
+	t.Helper()
+	var out []translate.Resource
+	for _, p := range bp.Pools {
+		if !p.ResolveByEnvoy {
+			out = append(out, translate.Resource{Name: translate.ClusterName(p), Message: translate.GRPCAssignment(p, addresses(t, bp))})
+		}
+	}
+	return out
+}
+
+func (g *golden) json(t *testing.T, r *translate.Resources, assignments []translate.Resource) []byte {
 	t.Helper()
 	all := map[string]map[string]json.RawMessage{}
 	for kind, list := range map[string][]translate.Resource{
 		"clusters": r.Clusters, "listeners": r.Listeners, "routes": r.Routes,
-		"assignments": translate.Assignments(bp, addresses(t, bp)),
+		"assignments": assignments,
 	} {
 		all[kind] = map[string]json.RawMessage{}
 		for _, x := range list {

@@ -25,19 +25,12 @@ func (b *builder) proxy(e *blueprints.Endpoint, names []string) []*routev3.Route
 		b.problem(position(e.Proxy.Position, e.Position), "the endpoint's upstream does not exist")
 		return nil
 	}
-	retries := p.Retries
-	if e.Proxy.Retries != nil {
-		retries = *e.Proxy.Retries
-	}
-	unsafeToo := p.RetryUnsafe
-	if e.Proxy.RetryUnsafe != nil {
-		unsafeToo = *e.Proxy.RetryUnsafe
-	}
+	s := settingsOf(p, e.Proxy)
 	var out []*routev3.Route
-	for _, part := range retryParts(names, retries, unsafeToo) {
+	for _, part := range retryParts(names, s.retries, s.retryUnsafe) {
 		r := b.route(e, part.methods, p.ResponseHeaders)
-		a := b.routeAction(e, p)
-		if a.RetryPolicy = b.retryPolicy(retries, part.safe); a.RetryPolicy != nil {
+		a := routeAction(p, s)
+		if a.RetryPolicy = b.retryPolicy(s.retries, part.safe); a.RetryPolicy != nil {
 			r.RequestBodyBufferLimit = wrapperspb.UInt64(retryBody)
 		}
 		r.Action = &routev3.Route_Route{Route: a}
@@ -46,6 +39,34 @@ func (b *builder) proxy(e *blueprints.Endpoint, names []string) []*routev3.Route
 		out = append(out, r)
 	}
 	return out
+}
+
+// settings are what an endpoint may say otherwise than its pool.
+type settings struct {
+	timeout                   time.Duration
+	retries                   int
+	retryUnsafe, preserveHost bool
+}
+
+// settingsOf are p's, with what r says; r may be nil.
+func settingsOf(p *blueprints.Pool, r *blueprints.ProxyRoute) settings {
+	s := settings{p.Timeout, p.Retries, p.RetryUnsafe, p.PreserveHost}
+	if r == nil {
+		return s
+	}
+	if r.Timeout > 0 {
+		s.timeout = r.Timeout
+	}
+	if r.Retries != nil {
+		s.retries = *r.Retries
+	}
+	if r.RetryUnsafe != nil {
+		s.retryUnsafe = *r.RetryUnsafe
+	}
+	if r.PreserveHost != nil {
+		s.preserveHost = *r.PreserveHost
+	}
+	return s
 }
 
 // requestHeaders also tells the target which host the client asked for, where the
@@ -67,24 +88,16 @@ func (b *builder) pool(e *blueprints.Endpoint) *blueprints.Pool {
 	return b.bp.Pools[i]
 }
 
-func (b *builder) routeAction(e *blueprints.Endpoint, p *blueprints.Pool) *routev3.RouteAction {
-	timeout := p.Timeout
-	if e.Proxy.Timeout > 0 {
-		timeout = e.Proxy.Timeout
-	}
+func routeAction(p *blueprints.Pool, s settings) *routev3.RouteAction {
 	a := &routev3.RouteAction{
 		ClusterSpecifier: &routev3.RouteAction_Cluster{Cluster: ClusterName(p)},
-		Timeout:          duration(timeout),
+		Timeout:          duration(s.timeout),
 	}
-	if timeout > streamIdle {
+	if s.timeout > streamIdle {
 		// The listener's limit for silent streams would end the request first.
-		a.IdleTimeout = duration(timeout)
+		a.IdleTimeout = duration(s.timeout)
 	}
-	keep := p.PreserveHost
-	if e.Proxy.PreserveHost != nil {
-		keep = *e.Proxy.PreserveHost
-	}
-	if !keep {
+	if !s.preserveHost {
 		a.HostRewriteSpecifier = &routev3.RouteAction_AutoHostRewrite{AutoHostRewrite: boolean(true)}
 	}
 	if p.Algorithm == blueprints.IPHash {

@@ -31,7 +31,14 @@ type Resource struct {
 type Resources struct {
 	Clusters, Listeners, Routes, Secrets []Resource
 
-	pools map[*blueprints.Pool]Resource
+	pools     map[*blueprints.Pool]Resource
+	grpcPools map[*blueprints.Pool]*grpcPool // of the dialect grpc
+}
+
+func (r *Resources) sort() {
+	for _, list := range [][]Resource{r.Clusters, r.Listeners, r.Routes, r.Secrets} {
+		slices.SortFunc(list, func(x, y Resource) int { return cmp.Compare(x.Name, y.Name) })
+	}
 }
 
 // Blueprint translates bp. Problems are what Envoy could not serve, each at its
@@ -64,8 +71,9 @@ func Update(prev *Resources, bp *blueprints.Blueprint) (*Resources, blueprints.P
 	r.Routes = []Resource{{Name: RouteName, Message: b.routes(), Position: bp.Position}}
 	b.validate(r.Listeners[0])
 	b.validate(r.Routes[0])
-	for _, list := range [][]Resource{r.Clusters, r.Listeners, r.Routes, r.Secrets} {
-		slices.SortFunc(list, func(x, y Resource) int { return cmp.Compare(x.Name, y.Name) })
+	r.sort()
+	if bp.Nodes.GRPC {
+		b.problems = append(b.problems, grpcLeftOut(bp)...)
 	}
 	b.problems.Sort()
 	if b.problems.Err() != nil {

@@ -1,6 +1,9 @@
 package xds
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // waiting is the answer to "may this be sent": not before until, or, when until is
 // zero, not before something else happened.
@@ -71,5 +74,27 @@ func (s *stream) mayRemove(sub *subscription, now time.Time) waiting {
 			}
 		}
 	}
-	return waiting{}
+	return s.stillNamed(sub, now)
+}
+
+// stillNamed holds clusters back from removal which a client has named, and not
+// unsubscribed from since. A gRPC client acknowledges routes when it has read them,
+// goes on with the old cluster until the new one's addresses are there, and then
+// unsubscribes: its acknowledgement says less than that of Envoy, which has a wildcard.
+func (s *stream) stillNamed(sub *subscription, now time.Time) waiting {
+	routes := s.subs[typeRoute]
+	if sub.url != typeCluster || sub.names.wild || routes == nil || routes.names.empty() ||
+		!slices.ContainsFunc(sub.goal(s.view).since(sub.has()).gone, func(r *Resource) bool { return sub.names.lists(r.name) }) {
+		sub.namedSince = time.Time{}
+		return waiting{}
+	}
+	if sub.namedSince.IsZero() {
+		sub.namedSince = now
+	}
+	until := sub.namedSince.Add(s.server.wait)
+	if !now.Before(until) {
+		sub.namedSince = time.Time{}
+		return waiting{}
+	}
+	return waiting{true, until}
 }

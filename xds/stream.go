@@ -177,7 +177,7 @@ func (s *stream) introduce(r *request, w *world) {
 	s.note(func() { s.node, s.introduced = node, true })
 	s.look(w)
 	s.log.Info("node connected", "group", s.group, "protocol", s.protocol(), "agent", node.UserAgent, "peer", s.peer)
-	if s.view == nil {
+	if !s.fits { // a group that fits may be about to get something
 		s.log.Warn("nothing is published for this node", "cluster", node.Cluster)
 	}
 	s.announced = true

@@ -25,6 +25,7 @@ type subscription struct {
 	unanswered  []*response // oldest first
 	again       *names      // to be sent whatever the client has
 	heldSince   time.Time   // when a change began to wait for another type
+	namedSince  time.Time   // since when nothing but the subscription is against a removal
 	nonce       string      // of the last response
 
 	refused *refused // nil: nothing is in doubt
