@@ -90,6 +90,41 @@ func TestEqualNodesAtStart(t *testing.T) {
 	}
 }
 
+// TestRenamedInFolder: the new name gets the nodes at once, whichever comes first in
+// the alphabet.
+func TestRenamedInFolder(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, Options{}, map[string]string{"m.yaml": staticA})
+	r.load()
+	for _, names := range [][2]string{{"m.yaml", "z.yaml"}, {"z.yaml", "a.yaml"}} {
+		r.remove(names[0])
+		r.load(names[0] + ": cannot be read")
+		r.write(names[1], staticA)
+		res := r.load()
+		if b := r.one(res); b.File != r.path(names[1]) || b.Degraded || len(res.Good) != 1 {
+			t.Errorf("%s: degraded %v, kept %d", b.File, b.Degraded, len(res.Good))
+		}
+	}
+}
+
+// TestCopyInFolder: a copy is refused, and takes nothing from the file that has the
+// nodes, also after a restart.
+func TestCopyInFolder(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, Options{}, map[string]string{"m.yaml": staticA, "b.yaml": "nodes: {ids: b}\n" + staticB})
+	r.load()
+	r.write("copy.yaml", staticA)
+	r.write("b.yaml", staticB)
+	for _, start := range []string{"edit", "restart"} {
+		res := r.load("b.yaml:1:1: nodes: asks for the same nodes as", "copy.yaml:1:1: nodes: asks for the same nodes as")
+		if bps := res.Set.Blueprints; len(bps) != 2 || !bps[0].Degraded || bps[1].File != r.path("m.yaml") || bps[1].Degraded {
+			t.Errorf("%s: blueprints %v", start, bps)
+		}
+		r.write("m.yaml", staticA+"# "+start+"\n")
+		r.loader = NewLoader(Options{Path: r.dir, LastGood: res.Good})
+	}
+}
+
 func TestEmptyFolder(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, Options{}, nil)
