@@ -24,7 +24,7 @@ func (l *Loader) mains() ([]string, Problems) {
 // knownBelow says that the path, which is not there, was a folder.
 func (l *Loader) knownBelow() bool {
 	for main, k := range l.kept {
-		if k.served != nil && filepath.Dir(main) == l.path {
+		if k.good != nil && filepath.Dir(main) == l.path {
 			return true
 		}
 	}
@@ -44,8 +44,11 @@ func (l *Loader) folder() ([]string, Problems) {
 			files[path] = true
 		}
 	}
-	for main, k := range l.kept { // a deleted main file keeps its last good content
-		if k.served != nil && filepath.Dir(main) == l.path {
+	// A deleted main file keeps its last good content, until a start. That forgets it,
+	// unless nothing is there: then the folder is what is missing, a mount say.
+	none := len(files) == 0
+	for main, k := range l.kept {
+		if (k.served != nil || none && k.good != nil) && filepath.Dir(main) == l.path {
 			files[main] = true
 		}
 	}

@@ -125,6 +125,31 @@ func TestCopyInFolder(t *testing.T) {
 	}
 }
 
+// TestFolderMissingAtStart: whether the folder itself or all that was in it is
+// missing, the last good versions are served. Of one file of several it is an edit.
+func TestFolderMissingAtStart(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, Options{}, map[string]string{"d/a.yaml": staticA, "d/b.yaml": "nodes: {ids: b}\n" + staticB})
+	start := func(good map[string]FileSet, want ...string) *Result {
+		r.loader = NewLoader(Options{Path: r.path("d"), LastGood: good})
+		return r.load(want...)
+	}
+	good := start(nil).Good
+	r.remove("d/a.yaml")
+	if res := start(good); len(res.Set.Blueprints) != 1 || len(res.Good) != 1 {
+		t.Errorf("one file: blueprints %v", res.Set.Blueprints)
+	}
+	r.remove("d/b.yaml")
+	for _, missing := range []string{"files", "folder"} {
+		if missing == "folder" {
+			r.remove("d")
+		}
+		if res := start(good, "d/a.yaml: cannot be read", "d/b.yaml: cannot be read"); len(res.Set.Blueprints) != 2 || len(res.Good) != 2 {
+			t.Errorf("%s: blueprints %v", missing, res.Set.Blueprints)
+		}
+	}
+}
+
 func TestEmptyFolder(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, Options{}, nil)
