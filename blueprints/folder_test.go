@@ -1,6 +1,7 @@
 package blueprints
 
 import (
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -122,6 +123,26 @@ func TestCopyInFolder(t *testing.T) {
 		}
 		r.write("m.yaml", staticA+"# "+start+"\n")
 		r.loader = NewLoader(Options{Path: r.dir, LastGood: res.Good})
+	}
+}
+
+// TestFolderGone: what a main file included is kept with it.
+func TestFolderGone(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, Options{Path: "d/main.yaml"}, map[string]string{"d/main.yaml": "include: s/*.yaml\n" + staticA, "d/s/b.yaml": staticB})
+	before := r.one(r.load())
+	if err := os.Rename(r.path("d"), r.path("e")); err != nil {
+		t.Fatal(err)
+	}
+	if b := r.one(r.load("d/main.yaml: cannot be read")); b.Version != before.Version || !b.Degraded {
+		t.Errorf("version %s, degraded %v, endpoints %d", b.Version, b.Degraded, len(b.Endpoints))
+	}
+	if err := os.Rename(r.path("e"), r.path("d")); err != nil {
+		t.Fatal(err)
+	}
+	r.remove("d/s/b.yaml")
+	if b := r.one(r.load()); b.Degraded || len(b.Endpoints) != 1 {
+		t.Errorf("degraded %v, endpoints %d", b.Degraded, len(b.Endpoints))
 	}
 }
 
