@@ -1,6 +1,7 @@
 package blueprints
 
 import (
+	"errors"
 	"os"
 	"slices"
 	"strings"
@@ -143,6 +144,35 @@ func TestFolderGone(t *testing.T) {
 	r.remove("d/s/b.yaml")
 	if b := r.one(r.load()); b.Degraded || len(b.Endpoints) != 1 {
 		t.Errorf("degraded %v, endpoints %d", b.Degraded, len(b.Endpoints))
+	}
+}
+
+// TestFolderUnreadable is not an empty one. (A symlink to itself is unreadable to
+// whoever runs tests.)
+func TestFolderUnreadable(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, Options{Path: "main.yaml"}, map[string]string{"main.yaml": "include: s/*.yaml\n" + staticA, "e/b.yaml": staticB})
+	link := func(to string) {
+		if err := errors.Join(os.RemoveAll(r.path("s")), os.Symlink(to, r.path("s"))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const problem = `main.yaml:1:10: include: the folder of "s/*.yaml" cannot be read: too many levels of symbolic links`
+	link("s")
+	if res := r.load(problem); len(res.Set.Blueprints) > 0 {
+		t.Error("it is served without what it includes")
+	}
+	link("e")
+	before := r.one(r.load())
+	link("s")
+	for range 2 {
+		if b := r.one(r.load(problem)); b.Version != before.Version || !b.Degraded {
+			t.Errorf("version %s, degraded %v, endpoints %d", b.Version, b.Degraded, len(b.Endpoints))
+		}
+	}
+	link("e")
+	if b := r.one(r.load()); b.Version != before.Version || b.Degraded {
+		t.Errorf("version %s, degraded %v", b.Version, b.Degraded)
 	}
 }
 

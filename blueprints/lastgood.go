@@ -122,9 +122,9 @@ func (a *attempt) takeBack(errs []found) bool {
 			some = back(path) || some
 		}
 	}
-	if v.back[a.main] && !a.l.read(a.main).exists() { // with its folder, maybe: an unmount is no edit
+	if v.back[a.main] && a.l.read(a.main).err != nil { // with its folder, maybe: an unmount is no edit
 		for path := range v.good {
-			some = !a.l.read(path).exists() && back(path) || some
+			some = a.l.read(path).err != nil && back(path) || some
 		}
 	}
 	if !some {
