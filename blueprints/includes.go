@@ -124,7 +124,9 @@ func (a *attempt) include(p *part, s str) {
 		a.at(p, s, Error, "is no glob: * and ? and [a-z] are known, got "+s.quote())
 		return
 	}
-	err = unreadable(filepath.Dir(path))
+	if !a.view.closed {
+		err = unreadable(filepath.Dir(path))
+	}
 	if hidden := a.hidden(path); err != nil && (len(hidden) > 0 || a.view.good == nil) {
 		a.at(p, s, Error, "the folder of "+s.quote()+" cannot be read: "+reason(err), hidden...)
 	}
