@@ -44,8 +44,8 @@ type Options struct {
 	// Version is the product's, as in "1.2.3".
 	Version string
 	// Hosts are more names by which clients may call the listener. It answers to IP
-	// addresses, names without a dot (localhost, a container's) and *.localhost
-	// without being told.
+	// addresses, names without a dot (localhost, a container's) and those of private
+	// domains (*.localhost, *.internal, *.svc, *.cluster.local) without being told.
 	Hosts []string
 }
 

@@ -11,11 +11,15 @@ import (
 // maxRequestBody is far above what any page reads.
 const maxRequestBody = 64 << 10
 
+// private are domains that public DNS does not have: RFC 6761 and ICANN reserve the
+// first two, the others are Kubernetes' own.
+var private = []string{".localhost", ".internal", ".svc", ".cluster.local"}
+
 // guarded keeps web pages from using a browser to reach a listener that only its
 // user can reach:
 //   - A page whose name was made to lead to our address (DNS rebinding) sends its
 //     name as Host. We answer to names only that no stranger can own: IP addresses,
-//     names without a dot, *.localhost, and those of Options.Hosts.
+//     names without a dot, those of private domains, and those of Options.Hosts.
 //   - A request that changes something must not come from another origin, by
 //     Sec-Fetch-Site or Origin; programs send neither.
 //   - No answer may be read, framed or interpreted as another type elsewhere: there
@@ -30,7 +34,7 @@ func (p *pages) guarded(next http.Handler) http.Handler {
 		h.Set("Referrer-Policy", "no-referrer")
 		h.Set("Cache-Control", "no-store")
 		if !p.answersTo(r.Host) {
-			refuse(w, http.StatusMisdirectedRequest, "this listener does not answer to that name: call it by IP address, or by a name without a dot")
+			refuse(w, http.StatusMisdirectedRequest, "this listener does not answer to that name: call it by IP address, by a name without a dot, or by that of --admin-listen")
 			return
 		}
 		if err := origins.Check(r); err != nil {
@@ -48,7 +52,10 @@ func (p *pages) answersTo(host string) bool {
 		host = name
 	}
 	host = strings.ToLower(strings.TrimSuffix(host, "."))
-	if !strings.Contains(host, ".") && !strings.Contains(host, ":") || strings.HasSuffix(host, ".localhost") {
+	if !strings.Contains(host, ".") && !strings.Contains(host, ":") {
+		return true
+	}
+	if slices.ContainsFunc(private, func(domain string) bool { return strings.HasSuffix(host, domain) }) {
 		return true
 	}
 	if _, err := netip.ParseAddr(strings.Trim(host, "[]")); err == nil {

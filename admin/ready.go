@@ -3,6 +3,7 @@ package admin
 import (
 	"fmt"
 	"net/http"
+	"strings"
 
 	"backworks/fleet"
 )
@@ -38,12 +39,14 @@ func reason(s fleet.Status) string {
 	for _, n := range s.Nodes {
 		for _, t := range n.Types {
 			if t.Refused != nil && refused == "" {
-				refused = fmt.Sprintf("node %q refuses %s: %s", n.ID, t.Type, t.Refused.Message)
+				refused = fmt.Sprintf("node %q refuses %s: %s", n.ID, t.Type, strings.TrimSpace(t.Refused.Message))
 			}
 		}
 	}
 	errors := s.Problems.Errors()
 	switch {
+	case s.Degraded && len(errors) == 1:
+		return "blueprints have an error: " + errors[0].String()
 	case s.Degraded && len(errors) > 0:
 		return fmt.Sprintf("blueprints have %d errors, the first: %s", len(errors), errors[0])
 	case s.Degraded:

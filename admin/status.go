@@ -2,6 +2,7 @@ package admin
 
 import (
 	"net/http"
+	"strings"
 	"time"
 
 	"backworks/blueprints"
@@ -132,7 +133,7 @@ func refusalOf(r *xds.Refusal) *refusalAnswer {
 	if r == nil {
 		return nil
 	}
-	answer := &refusalAnswer{Version: r.Version, Message: r.Message, At: r.At, Count: r.Count, Resources: make([]refusedResource, len(r.Resources))}
+	answer := &refusalAnswer{Version: r.Version, Message: strings.TrimSpace(r.Message), At: r.At, Count: r.Count, Resources: make([]refusedResource, len(r.Resources))}
 	for i, resource := range r.Resources {
 		answer.Resources[i] = refusedResource{resource.Name, resource.Origin}
 	}

@@ -2,6 +2,7 @@ package blueprints
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"maps"
 	"os"
@@ -23,7 +24,7 @@ func (l *Loader) mains() ([]string, Problems) {
 // knownBelow says that the path, which is not there, was a folder.
 func (l *Loader) knownBelow() bool {
 	for main, k := range l.kept {
-		if k.served != nil && filepath.Dir(main) == l.path {
+		if k.good != nil && filepath.Dir(main) == l.path {
 			return true
 		}
 	}
@@ -43,8 +44,11 @@ func (l *Loader) folder() ([]string, Problems) {
 			files[path] = true
 		}
 	}
-	for main, k := range l.kept { // a deleted main file keeps its last good content
-		if k.served != nil && filepath.Dir(main) == l.path {
+	// A deleted main file keeps its last good content, until a start. That forgets it,
+	// unless nothing is there: then the folder is what is missing, a mount say.
+	none := len(files) == 0
+	for main, k := range l.kept {
+		if (k.served != nil || none && k.good != nil) && filepath.Dir(main) == l.path {
 			files[main] = true
 		}
 	}
@@ -107,18 +111,17 @@ func (l *Loader) included(files map[string]bool) []string {
 }
 
 // oneEach refuses a blueprint that asks for the same nodes as another: an Envoy can
-// have only one. What has not changed goes first, then the first by name.
+// have only one. Those that have their nodes already keep them, so that a copy of a
+// file takes nothing from it. A deleted one gives way: its file was renamed.
 func (l *Loader) oneEach(outcomes []*outcome) {
-	var unchanged, changed []*outcome
-	for _, o := range outcomes {
-		if good := l.keep(o.main).good; good != nil && maps.EqualFunc(good, o.good, bytes.Equal) {
-			unchanged = append(unchanged, o)
-		} else {
-			changed = append(changed, o)
-		}
-	}
 	first := map[string]*Blueprint{}
-	for _, o := range append(unchanged, changed...) {
+	claims := make(map[*outcome]claim, len(outcomes))
+	for _, o := range outcomes {
+		claims[o] = l.claim(o)
+	}
+	byClaim := slices.Clone(outcomes)
+	slices.SortStableFunc(byClaim, func(a, b *outcome) int { return cmp.Compare(claims[a], claims[b]) })
+	for _, o := range byClaim {
 		bp := o.blueprint
 		if bp == nil {
 			continue
@@ -126,6 +129,10 @@ func (l *Loader) oneEach(outcomes []*outcome) {
 		before, taken := first[bp.Nodes.key()]
 		if !taken {
 			first[bp.Nodes.key()] = bp
+			continue
+		}
+		if claims[o] == deleted {
+			o.blueprint, o.good, o.problems = nil, nil, nil
 			continue
 		}
 		message := "asks for the same nodes as " + before.nodesPosition().String() + ": an Envoy gets one blueprint, so make their nodes differ, or include one file in the other"
@@ -137,6 +144,36 @@ func (l *Loader) oneEach(outcomes []*outcome) {
 			first[old.Nodes.key()] = old
 		}
 	}
+}
+
+// claim is how good a blueprint's claim to its nodes is, the best first.
+type claim int
+
+const (
+	held claim = iota // it has them
+	made              // it is new, or asks for others than before
+	deleted
+)
+
+func (l *Loader) claim(o *outcome) claim {
+	k := l.keep(o.main)
+	had := k.served
+	switch { // without one it is the first load
+	case had != nil || o.blueprint == nil:
+	case maps.EqualFunc(k.good, o.good, bytes.Equal):
+		had = o.blueprint
+	default:
+		had = l.lastGood(o.main, k)
+	}
+	switch {
+	case o.blueprint == nil || had == nil:
+		return made
+	case !l.read(o.main).exists():
+		return deleted
+	case had.Nodes.key() == o.blueprint.Nodes.key():
+		return held
+	}
+	return made
 }
 
 // lastGood is the blueprint of the last good contents alone, or nil.

@@ -1,6 +1,8 @@
 package blueprints
 
 import (
+	"errors"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -87,6 +89,115 @@ func TestEqualNodesAtStart(t *testing.T) {
 	r.loader = NewLoader(Options{Path: r.dir, LastGood: good})
 	if res := r.load("asks for the same nodes"); len(res.Set.Blueprints) != 2 || !res.Set.Blueprints[1].Degraded {
 		t.Errorf("blueprints %v", res.Set.Blueprints)
+	}
+}
+
+// TestRenamedInFolder: the new name gets the nodes at once, whichever comes first in
+// the alphabet.
+func TestRenamedInFolder(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, Options{}, map[string]string{"m.yaml": staticA})
+	r.load()
+	for _, names := range [][2]string{{"m.yaml", "z.yaml"}, {"z.yaml", "a.yaml"}} {
+		r.remove(names[0])
+		r.load(names[0] + ": cannot be read")
+		r.write(names[1], staticA)
+		res := r.load()
+		if b := r.one(res); b.File != r.path(names[1]) || b.Degraded || len(res.Good) != 1 {
+			t.Errorf("%s: degraded %v, kept %d", b.File, b.Degraded, len(res.Good))
+		}
+	}
+}
+
+// TestCopyInFolder: a copy is refused, and takes nothing from the file that has the
+// nodes, also after a restart.
+func TestCopyInFolder(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, Options{}, map[string]string{"m.yaml": staticA, "b.yaml": "nodes: {ids: b}\n" + staticB})
+	r.load()
+	r.write("copy.yaml", staticA)
+	r.write("b.yaml", staticB)
+	for _, start := range []string{"edit", "restart"} {
+		res := r.load("b.yaml:1:1: nodes: asks for the same nodes as", "copy.yaml:1:1: nodes: asks for the same nodes as")
+		if bps := res.Set.Blueprints; len(bps) != 2 || !bps[0].Degraded || bps[1].File != r.path("m.yaml") || bps[1].Degraded {
+			t.Errorf("%s: blueprints %v", start, bps)
+		}
+		r.write("m.yaml", staticA+"# "+start+"\n")
+		r.loader = NewLoader(Options{Path: r.dir, LastGood: res.Good})
+	}
+}
+
+// TestFolderGone: what a main file included is kept with it.
+func TestFolderGone(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, Options{Path: "d/main.yaml"}, map[string]string{"d/main.yaml": "include: s/*.yaml\n" + staticA, "d/s/b.yaml": staticB})
+	before := r.one(r.load())
+	if err := os.Rename(r.path("d"), r.path("e")); err != nil {
+		t.Fatal(err)
+	}
+	if b := r.one(r.load("d/main.yaml: cannot be read")); b.Version != before.Version || !b.Degraded {
+		t.Errorf("version %s, degraded %v, endpoints %d", b.Version, b.Degraded, len(b.Endpoints))
+	}
+	if err := os.Rename(r.path("e"), r.path("d")); err != nil {
+		t.Fatal(err)
+	}
+	r.remove("d/s/b.yaml")
+	if b := r.one(r.load()); b.Degraded || len(b.Endpoints) != 1 {
+		t.Errorf("degraded %v, endpoints %d", b.Degraded, len(b.Endpoints))
+	}
+}
+
+// TestFolderUnreadable is not an empty one. (A symlink to itself is unreadable to
+// whoever runs tests.)
+func TestFolderUnreadable(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, Options{Path: "main.yaml"}, map[string]string{"main.yaml": "include: s/*.yaml\n" + staticA, "e/b.yaml": staticB})
+	link := func(to string) {
+		if err := errors.Join(os.RemoveAll(r.path("s")), os.Symlink(to, r.path("s"))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const problem = `main.yaml:1:10: include: the folder of "s/*.yaml" cannot be read: too many levels of symbolic links`
+	link("s")
+	if res := r.load(problem); len(res.Set.Blueprints) > 0 {
+		t.Error("it is served without what it includes")
+	}
+	link("e")
+	before := r.one(r.load())
+	link("s")
+	for range 2 {
+		if b := r.one(r.load(problem)); b.Version != before.Version || !b.Degraded {
+			t.Errorf("version %s, degraded %v, endpoints %d", b.Version, b.Degraded, len(b.Endpoints))
+		}
+	}
+	link("e")
+	if b := r.one(r.load()); b.Version != before.Version || b.Degraded {
+		t.Errorf("version %s, degraded %v", b.Version, b.Degraded)
+	}
+}
+
+// TestFolderMissingAtStart: whether the folder itself or all that was in it is
+// missing, the last good versions are served. Of one file of several it is an edit.
+func TestFolderMissingAtStart(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, Options{}, map[string]string{"d/a.yaml": staticA, "d/b.yaml": "nodes: {ids: b}\n" + staticB})
+	start := func(good map[string]FileSet, want ...string) *Result {
+		r.loader = NewLoader(Options{Path: r.path("d"), LastGood: good})
+		return r.load(want...)
+	}
+	good := start(nil).Good
+	r.remove("d/a.yaml")
+	if res := start(good); len(res.Set.Blueprints) != 1 || len(res.Good) != 1 {
+		t.Errorf("one file: blueprints %v", res.Set.Blueprints)
+	}
+	r.remove("d/b.yaml")
+	for _, missing := range []string{"files", "folder"} {
+		if missing == "folder" {
+			r.remove("d")
+		}
+		if res := start(good, "d/a.yaml: cannot be read", "d/b.yaml: cannot be read"); len(res.Set.Blueprints) != 2 || len(res.Good) != 2 {
+			t.Errorf("%s: blueprints %v", missing, res.Set.Blueprints)
+		}
 	}
 }
 

@@ -124,7 +124,13 @@ func (a *attempt) include(p *part, s str) {
 		a.at(p, s, Error, "is no glob: * and ? and [a-z] are known, got "+s.quote())
 		return
 	}
-	none := true
+	if !a.view.closed {
+		err = unreadable(filepath.Dir(path))
+	}
+	if hidden := a.hidden(path); err != nil && (len(hidden) > 0 || a.view.good == nil) {
+		a.at(p, s, Error, "the folder of "+s.quote()+" cannot be read: "+reason(err), hidden...)
+	}
+	none := err == nil
 	for _, m := range matches {
 		if m == a.main || m == p.path {
 			continue
@@ -137,6 +143,31 @@ func (a *attempt) include(p *part, s str) {
 	if none {
 		a.at(p, s, Warning, "no file matches "+s.quote())
 	}
+}
+
+// unreadable is why a folder that matches the pattern cannot be listed; a glob would
+// take it for empty.
+func unreadable(pattern string) error {
+	folders, _ := filepath.Glob(pattern)
+	for _, folder := range folders {
+		d, err := os.Open(folder)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		_ = d.Close()
+	}
+	return nil
+}
+
+// hidden are the files that match the pattern and whose last good content could
+// stand in for them, but does not yet.
+func (a *attempt) hidden(pattern string) (files []string) {
+	for path := range a.view.good {
+		if match, _ := filepath.Match(pattern, path); match && !a.view.back[path] {
+			files = append(files, path)
+		}
+	}
+	return files
 }
 
 func (a *attempt) includeFile(p *part, s str, path string) {

@@ -122,6 +122,11 @@ func (a *attempt) takeBack(errs []found) bool {
 			some = back(path) || some
 		}
 	}
+	if v.back[a.main] && a.l.read(a.main).err != nil { // with its folder, maybe: an unmount is no edit
+		for path := range v.good {
+			some = a.l.read(path).err != nil && back(path) || some
+		}
+	}
 	if !some {
 		for _, path := range slices.Concat(slices.Collect(maps.Keys(a.content)), slices.Collect(maps.Keys(v.good))) {
 			some = back(path) || some

@@ -81,8 +81,9 @@ func split(path string) []string {
 }
 
 // rewatch brings the inotify watches in line with the paths and says whether it
-// added one. Something could have happened there before, so it looks again then.
-func (w *Watcher) rewatch() bool {
+// added one. Something could have happened there before, so it looks again then;
+// replaced is look's.
+func (w *Watcher) rewatch(replaced bool) bool {
 	if w.inotify == nil {
 		return false
 	}
@@ -93,7 +94,7 @@ func (w *Watcher) rewatch() bool {
 		if !step && !again {
 			break
 		}
-		w.look()
+		w.look(replaced)
 	}
 	return added
 }

@@ -42,3 +42,5 @@ func (s stamp) same(o stamp) bool {
 	// A folder's own time and size also follow files that come and go between two looks.
 	return s.info.IsDir() || s.info.Size() == o.info.Size() && s.info.ModTime().Equal(o.info.ModTime())
 }
+
+func (s stamp) file() bool { return s.info != nil && s.info.Mode().IsRegular() }

@@ -15,6 +15,9 @@ const (
 	// quiet is how long a file that is being written has to be left alone before
 	// it counts: half of it may parse. fsnotify has no close-write event.
 	quiet = 30 * time.Millisecond
+	// longestSave is when a file that is written without a pause counts all the same,
+	// so that it holds up nothing for ever.
+	longestSave = 10 * time.Second
 	// pollEvery is how often size, time and inode are looked at, for mounts
 	// without events and for machines that are out of inotify watches.
 	pollEvery = time.Second
@@ -40,16 +43,8 @@ type Watcher struct {
 	inotify *fsnotify.Watcher      // nil where there is none to be had
 	pending map[string]pending     // by the name that is being written
 	again   time.Time              // of the second look; zero for none
+	owed    bool                   // a change counts and nobody was told
 	warned  bool
-}
-
-// pending is a change that waits for the end of a save.
-type pending struct {
-	due time.Time
-	// counts is false for a mere entry of a watched folder. That one may be an
-	// editor's own: it counts when it was made and is still there when due, or
-	// was there before and is gone.
-	counts, made bool
 }
 
 // NewWatcher makes a Watcher of nothing; Run it, and Set what it is to watch.
@@ -88,7 +83,10 @@ func (w *Watcher) Set(paths []string) {
 //  4. A symlink or folder on the way is replaced: as 2 or 3, and other folders
 //     are watched.
 //  5. Events were lost: it counts as a change.
-//  6. A second passed: whatever looks different counts.
+//  6. A second passed: what looks different counts when 30 ms later it looks the same.
+//
+// While a file is being written, nobody is told of anything: who looked would find
+// the half of it.
 func (w *Watcher) Run(ctx context.Context) error {
 	if w.events {
 		w.open()
@@ -109,22 +107,23 @@ func (w *Watcher) Run(ctx context.Context) error {
 				continue
 			}
 			w.paths = paths
-			if !w.rewatch() {
-				w.look()
+			if !w.rewatch(false) {
+				w.look(false)
 			}
 		case e := <-events:
 			w.event(e)
 		case err := <-lost:
 			w.log.Debug("events were lost", "error", err)
 			w.notify()
-			w.rewatch()
+			w.rewatch(false)
 		case <-wake:
 			w.ripe()
 		case <-poll.C:
-			if w.look() || w.moved() {
-				w.rewatch()
+			if w.look(false) || w.moved() {
+				w.rewatch(false)
 			}
 		}
+		w.tell()
 	}
 }
 
@@ -162,87 +161,47 @@ func (w *Watcher) event(e fsnotify.Event) {
 	info, err := os.Lstat(e.Name)
 	file := err == nil && info.Mode().IsRegular()
 	if e.Op&fsnotify.Create != 0 && !saving && err == nil && (!file || info.Size() > 0) {
+		w.seen(e.Name)
 		w.notify()
 	} else {
-		w.pending[e.Name] = pending{
-			due:    time.Now().Add(quiet),
-			counts: self || onTheWay || save.counts,
-			made:   e.Op&fsnotify.Create != 0 || save.made,
-		}
+		save.holds = save.holds || self || onTheWay
+		w.await(e.Name, save)
 	}
 	if self && e.Op&(fsnotify.Remove|fsnotify.Rename) != 0 {
 		delete(w.dirs, e.Name) // inotify forgot it by itself
-		w.rewatch()
+		w.rewatch(false)
 	} else if link || onTheWay && err == nil && !file {
-		w.rewatch()
-	}
-}
-
-func (w *Watcher) notify() {
-	select {
-	case w.changes <- struct{}{}:
-	default:
+		w.rewatch(link)
 	}
 }
 
 // look compares what is watched with the time before, and says whether it differs.
-// The stamps are taken before anyone is told to read.
-func (w *Watcher) look() bool {
+// The stamps are taken before anyone is told to read. A file that differs may be in
+// the middle of a save, unless a symlink that leads to it was replaced.
+func (w *Watcher) look(replaced bool) bool {
 	differs := false
 	stamps := make(map[string]stamp, len(w.paths))
 	for _, path := range w.paths {
 		s := stampOf(path)
-		before, known := w.stamps[path]
-		differs = differs || !known || !s.same(before)
 		stamps[path] = s
+		before, known := w.stamps[path]
+		if known && s.same(before) {
+			continue
+		}
+		differs = true
+		if _, saving := w.pending[path]; !known || replaced || !s.file() {
+			w.notify()
+		} else if !saving {
+			w.await(path, pending{holds: true})
+		}
 	}
 	w.stamps = stamps
 	switch {
 	case differs:
 		w.again = time.Now().Add(secondLook)
-		w.notify()
 	case !w.again.IsZero() && time.Now().After(w.again):
 		w.again = time.Time{}
 		w.notify()
 	}
 	return differs
-}
-
-// wake receives when the first pending change is due.
-func (w *Watcher) wake() <-chan time.Time {
-	if len(w.pending) == 0 {
-		return nil
-	}
-	var first time.Time
-	for _, p := range w.pending {
-		if first.IsZero() || p.due.Before(first) {
-			first = p.due
-		}
-	}
-	return time.After(time.Until(first))
-}
-
-// ripe reports what was left alone for long enough.
-func (w *Watcher) ripe() {
-	now := time.Now()
-	for name, p := range w.pending {
-		if p.due.After(now) {
-			continue
-		}
-		delete(w.pending, name)
-		if p.counts || p.made && exists(name) || w.listChanged(filepath.Dir(name)) {
-			w.notify()
-		}
-	}
-}
-
-// listChanged says whether entries came to a watched folder, or left it.
-func (w *Watcher) listChanged(dir string) bool {
-	path, watched := w.places.folders[dir]
-	return watched && !stampOf(path).same(w.stamps[path])
-}
-
-func exists(path string) bool {
-	_, err := os.Lstat(path)
-	return err == nil
 }

@@ -150,6 +150,54 @@ func TestHalfWritten(t *testing.T) {
 	r.want("the rename")
 }
 
+// TestSaveInManyPieces: whatever happens beside it, polling included, nobody is told
+// before a save has ended.
+func TestSaveInManyPieces(t *testing.T) {
+	t.Parallel()
+	for mode, events := range map[string]bool{"events": true, "polling": false} {
+		t.Run(mode, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, events, func(r *rig) []string { r.write("main.yaml", "zero"); return []string{".", "main.yaml"} })
+			r.rename("main.yaml", "main.yaml~") // as vim does
+			f, err := os.Create(r.path("main.yaml"))
+			r.must(err)
+			defer f.Close()
+			tick := time.NewTicker(quiet / 6)
+			defer tick.Stop()
+			last, pause := time.Now(), time.Duration(0) // of ours: others use the machine as well
+			for range 30 {
+				pause = max(pause, time.Since(last))
+				_, err := f.WriteString("piece ")
+				r.must(err)
+				last = time.Now()
+				if events {
+					r.write(".main.yaml.swp", "x")
+					r.remove(".main.yaml.swp")
+				}
+				select {
+				case <-r.w.Changes():
+					if b, _ := os.ReadFile(r.path("main.yaml")); len(b) > 0 && max(pause, time.Since(last)) < quiet/2 {
+						t.Fatalf("told in the middle of a save: %q", b)
+					}
+				case <-tick.C:
+				}
+			}
+			r.want("the save")
+		})
+	}
+}
+
+// TestEndlessSave counts in the end, so that it holds up nothing.
+func TestEndlessSave(t *testing.T) {
+	t.Parallel()
+	w := NewWatcher(hclog.NewNullLogger())
+	w.await("log", pending{since: time.Now().Add(-longestSave), holds: true})
+	<-w.wake()
+	w.ripe()
+	w.tell()
+	<-w.Changes()
+}
+
 // TestSecondLook: a write of the same size within the same tick of a file
 // system's clock looks like none, so polling looks once more a while later.
 func TestSecondLook(t *testing.T) {
@@ -181,13 +229,17 @@ func TestEventsRunOut(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.paths = []string{file, filepath.Join(t.TempDir(), "other.yaml")}
-	w.rewatch()
-	w.look()
+	w.rewatch(false)
+	w.look(false)
+	w.tell()
 	<-w.Changes()
 	if err := os.WriteFile(file, []byte("12"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	w.look()
+	w.look(false)
+	<-w.wake()
+	w.ripe()
+	w.tell()
 	select {
 	case <-w.Changes():
 	default:

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -92,7 +93,12 @@ func (a *addressesFlag) Set(s string) error {
 	if err := one.Set(s); err != nil {
 		return err
 	}
-	*a = append(*a, envoy.Address(one))
+	if network, address, _ := envoy.Address(one).Split(); network == "tcp" {
+		one = addressFlag(address) // with or without http://, it is one Envoy
+	}
+	if !slices.Contains(*a, envoy.Address(one)) {
+		*a = append(*a, envoy.Address(one))
+	}
 	return nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"os"
 	"time"
 
 	oklog "github.com/oklog/run"
@@ -18,7 +19,7 @@ const pagesTime = 2 * time.Second
 // addPages adds the admin listener, and the one to which our Envoy leads the
 // blueprint's own metrics endpoints.
 func (s *service) addPages(g *oklog.Group) {
-	options := admin.Options{Fleet: s.fleet, XDS: s.stats, Logger: s.log, Version: version}
+	options := admin.Options{Fleet: s.fleet, XDS: s.stats, Logger: s.log, Version: version, Hosts: s.adminHosts()}
 	if s.sidecar != nil {
 		options.Sidecar = s.sidecar.State
 	}
@@ -26,6 +27,18 @@ func (s *service) addPages(g *oklog.Group) {
 	if s.sockets.adminUnix != nil {
 		s.addHTTP(g, s.sockets.adminUnix, admin.Metrics(options))
 	}
+}
+
+// adminHosts are the names by which the admin listener is called beside those that
+// it answers to anyway: the machine's own, and that of --admin-listen.
+func (s *service) adminHosts() (names []string) {
+	if name, err := os.Hostname(); err == nil {
+		names = append(names, name)
+	}
+	if name, _, err := net.SplitHostPort(s.adminListen); err == nil && name != "" {
+		names = append(names, name)
+	}
+	return names
 }
 
 func (s *service) addHTTP(g *oklog.Group, lis net.Listener, pages http.Handler) {

@@ -1,0 +1,92 @@
+package store
+
+import (
+	"path/filepath"
+	"time"
+)
+
+// pending is a change that waits for the end of a save.
+type pending struct {
+	since, due time.Time
+	// holds is false for a mere entry of a watched folder, which may be anything: how
+	// it is being written keeps nobody from being told of the others.
+	holds bool
+	// is how the name looked then: no event may have come yet, or ever, of a write.
+	is stamp
+}
+
+// await lets a change wait until its name is left alone.
+func (w *Watcher) await(name string, p pending) {
+	now := time.Now()
+	if p.since.IsZero() {
+		p.since = now
+	}
+	p.due = now.Add(quiet)
+	if last := p.since.Add(longestSave); p.due.After(last) {
+		p.due = last
+	}
+	p.is = stampOf(name)
+	w.pending[name] = p
+}
+
+// notify has a change told.
+func (w *Watcher) notify() { w.owed = true }
+
+// tell tells of what is owed, unless a file is being written.
+func (w *Watcher) tell() {
+	if !w.owed {
+		return
+	}
+	for _, p := range w.pending {
+		if p.holds {
+			return
+		}
+	}
+	w.owed = false
+	select {
+	case w.changes <- struct{}{}:
+	default:
+	}
+}
+
+// wake receives when the first pending change is due.
+func (w *Watcher) wake() <-chan time.Time {
+	if len(w.pending) == 0 {
+		return nil
+	}
+	var first time.Time
+	for _, p := range w.pending {
+		if first.IsZero() || p.due.Before(first) {
+			first = p.due
+		}
+	}
+	return time.After(time.Until(first))
+}
+
+// ripe reports what was left alone for long enough.
+func (w *Watcher) ripe() {
+	now := time.Now()
+	for name, p := range w.pending {
+		if p.due.After(now) {
+			continue
+		}
+		delete(w.pending, name)
+		if now.Before(p.since.Add(longestSave)) && !stampOf(name).same(p.is) {
+			w.await(name, p)
+			continue
+		}
+		w.seen(name)
+		w.notify()
+	}
+}
+
+// seen takes in how a name, and the list of its folder, look before someone is told,
+// so that a poll finds nothing new in it.
+func (w *Watcher) seen(name string) {
+	for _, path := range []string{name, w.places.folders[filepath.Dir(name)]} {
+		if _, watched := w.stamps[path]; watched {
+			w.stamps[path] = stampOf(path)
+			w.again = time.Now().Add(secondLook)
+		}
+	}
+}
