@@ -2,8 +2,8 @@
 // ask the management server.
 //
 // In come HTTP requests, and the fleet as it is now; out go metrics, health,
-// readiness, status and targets, and a reload by hand. It keeps nothing but
-// counters, never changes a configuration, and is not to be driven by a web page
+// readiness, status and targets, and what is done by hand: a reload, a rollback. It
+// keeps nothing but counters, never writes a blueprint, and is not to be driven by a web page
 // (see guard).
 package admin
 
@@ -26,6 +26,10 @@ type Fleet interface {
 	Numbers() fleet.Numbers
 	// Reload loads by hand.
 	Reload(context.Context) (*fleet.Report, error)
+	// History tells of versions; Rollback and Retry choose among them by hand.
+	History(blueprint string) map[string][]fleet.Version
+	Rollback(ctx context.Context, blueprint, version string) error
+	Retry(ctx context.Context, blueprint string) error
 	// Envoys and Targets ask the Envoys.
 	Envoys() []fleet.Envoy
 	Targets(context.Context) []fleet.TargetStatus
@@ -57,7 +61,10 @@ type Options struct {
 //	GET  /metrics         Prometheus text of all Envoys and of our own; JSON when asked for
 //	GET  /api/v1/status   nodes, blueprints, problems
 //	GET  /api/v1/targets  the targets as the Envoys see them
+//	GET  /api/v1/history  what became of the versions of the blueprints
 //	POST /api/v1/reload   load the blueprints now
+//	POST /api/v1/rollback give nodes an earlier version
+//	POST /api/v1/retry    bring nodes the version that they refused once more
 func New(o Options) http.Handler {
 	p := newPages(o)
 	return p.guarded(p.routes(
@@ -67,7 +74,10 @@ func New(o Options) http.Handler {
 		route{"/metrics", http.MethodGet, p.metrics},
 		route{"/api/v1/status", http.MethodGet, p.status},
 		route{"/api/v1/targets", http.MethodGet, p.targets},
+		route{"/api/v1/history", http.MethodGet, p.history},
 		route{"/api/v1/reload", http.MethodPost, p.reload},
+		route{"/api/v1/rollback", http.MethodPost, p.rollback},
+		route{"/api/v1/retry", http.MethodPost, p.retry},
 	))
 }
 

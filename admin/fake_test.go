@@ -23,6 +23,7 @@ type fakeFleet struct {
 	envoys  []fleet.Envoy
 	targets []fleet.TargetStatus
 	reloads int
+	did     []string // by hand
 }
 
 func (f *fakeFleet) Status() fleet.Status { return f.status }
@@ -32,6 +33,29 @@ func (f *fakeFleet) Numbers() fleet.Numbers {
 }
 func (f *fakeFleet) Envoys() []fleet.Envoy                        { return f.envoys }
 func (f *fakeFleet) Targets(context.Context) []fleet.TargetStatus { return f.targets }
+func (f *fakeFleet) History(blueprint string) map[string][]fleet.Version {
+	if blueprint != "" && blueprint != "shop" {
+		return nil
+	}
+	return map[string][]fleet.Version{"/x/main.yaml": {{Version: "abc", Name: "shop", Verdict: fleet.Verdict{Stage: fleet.Refused, Reason: "no such port", Where: []string{"main.yaml:2:1"}}}}}
+}
+
+func (f *fakeFleet) Rollback(_ context.Context, blueprint, version string) error {
+	return f.byHand("rollback", blueprint, version)
+}
+
+func (f *fakeFleet) Retry(_ context.Context, blueprint string) error {
+	return f.byHand("retry", blueprint, "")
+}
+
+func (f *fakeFleet) byHand(what, blueprint, version string) error {
+	if blueprint != "shop" {
+		return errors.New("no such blueprint")
+	}
+	f.did = append(f.did, what+" "+version)
+	return nil
+}
+
 func (f *fakeFleet) Reload(context.Context) (*fleet.Report, error) {
 	f.reloads++
 	if f.report == nil {

@@ -23,6 +23,11 @@ var (
 	nodesNow       = desc("fleet_nodes", "Envoys on the stream.")
 	syncedNow      = desc("fleet_synced_nodes", "Envoys that have acknowledged all they were sent.")
 	unresolvedNow  = desc("fleet_unresolved_hosts", "Host names whose newest lookup failed.")
+	ambiguousNow   = desc("fleet_ambiguous_nodes", "Envoys that fit another blueprint as well as the one they get.")
+	unmatchedNow   = desc("fleet_unmatched_nodes", "Envoys that no blueprint fits: they are sent nothing.")
+	heldNow        = desc("rollout_held_nodes", "Envoys that refused a version and stay on the one before it.")
+	stageNow       = desc("rollout_stage", "1 for the stage that the version is in which was loaded last.", "blueprint", "stage")
+	verdictsTotal  = desc("rollout_versions_total", "Versions that were accepted, refused or rolled back by hand.", "outcome")
 	readyNow       = desc("fleet_ready", "Whether an Envoy has acknowledged what is published.")
 	refusedNow     = desc("xds_refused_responses", "Responses of a type that a node refused since it accepted one; no series when it did.", "node", "type")
 	eventsTotal    = desc("xds_events_total", "What happened on the streams.", "event", "type")
@@ -51,7 +56,7 @@ func (p *pages) registry() *prometheus.Registry {
 func (f figures) Describe(to chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		buildInfo, loadsTotal, loadSeconds, loadTime, publishedTotal, blueprintsNow, degradedNow, problemsNow, nodesNow,
-		syncedNow, unresolvedNow, readyNow, refusedNow, eventsTotal, bytesTotal, sidecarPhase, sidecarStarts,
+		syncedNow, unresolvedNow, ambiguousNow, unmatchedNow, heldNow, stageNow, verdictsTotal, readyNow, refusedNow, eventsTotal, bytesTotal, sidecarPhase, sidecarStarts,
 	} {
 		to <- d
 	}
@@ -77,6 +82,17 @@ func (f figures) Collect(to chan<- prometheus.Metric) {
 	emit.gauge(nodesNow, float64(n.Nodes))
 	emit.gauge(syncedNow, float64(n.Synced))
 	emit.gauge(unresolvedNow, float64(n.Unresolved))
+	emit.gauge(ambiguousNow, float64(n.Ambiguous))
+	emit.gauge(unmatchedNow, float64(n.Unmatched))
+	emit.gauge(heldNow, float64(n.Held))
+	for file, is := range n.Stages {
+		for _, stage := range fleet.Stages {
+			emit.gauge(stageNow, truth(stage == is), file, string(stage))
+		}
+	}
+	for outcome, count := range n.Verdicts {
+		emit.counter(verdictsTotal, float64(count), string(outcome))
+	}
 	emit.gauge(readyNow, truth(f.Fleet.Ready()))
 	for _, node := range f.Fleet.Status().Nodes {
 		for _, t := range node.Types {

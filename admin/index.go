@@ -16,7 +16,10 @@ var entries = []entry{
 	{"GET", "/metrics?format=json", "the figures of every target, for people"},
 	{"GET", "/api/v1/status", "nodes, blueprints, problems"},
 	{"GET", "/api/v1/targets", "targets as the Envoys see them"},
+	{"GET", "/api/v1/history", "versions of the blueprints, and what became of them"},
 	{"POST", "/api/v1/reload", "read the blueprints now"},
+	{"POST", "/api/v1/rollback", "give the nodes of ?blueprint= an earlier ?version="},
+	{"POST", "/api/v1/retry", "bring the nodes of ?blueprint= what they refused once more"},
 }
 
 // index lists what is there: with links for browsers, as text for others.

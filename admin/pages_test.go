@@ -12,7 +12,8 @@ import (
 
 func TestPages(t *testing.T) {
 	t.Parallel()
-	all := New(Options{Fleet: busy(), Version: "1.2.3", Sidecar: func() envoy.State { return envoy.State{Phase: envoy.Live, PID: 7} }})
+	f := busy()
+	all := New(Options{Fleet: f, Version: "1.2.3", Sidecar: func() envoy.State { return envoy.State{Phase: envoy.Live, PID: 7} }})
 	for _, c := range []struct {
 		method, path string
 		status       int
@@ -26,6 +27,16 @@ func TestPages(t *testing.T) {
 			`"phase": "live"`, `"degraded": true`,
 		}},
 		{"GET", "/api/v1/targets", 200, []string{`"target": "b"`, `"ejected": true`, `"health": "unknown"`, `"requests": 7`}},
+		{"GET", "/api/v1/status", 200, []string{`"state": "REJECTED"`, `"stage": ""`}},
+		{"GET", "/api/v1/history", 200, []string{`"file": "/x/main.yaml"`, `"version": "abc"`, `"stage": "refused"`, `"main.yaml:2:1"`}},
+		{"GET", "/api/v1/history?blueprint=shop", 200, []string{`"version": "abc"`}},
+		{"GET", "/api/v1/history?blueprint=other", 404, []string{"no blueprint"}},
+		{"POST", "/api/v1/history", 405, []string{"GET"}},
+		{"POST", "/api/v1/rollback?blueprint=shop&version=v1", 200, []string{`"name": "shop"`}},
+		{"POST", "/api/v1/rollback?blueprint=other", 409, []string{"no such blueprint"}},
+		{"GET", "/api/v1/rollback?blueprint=shop", 405, []string{"POST"}},
+		{"POST", "/api/v1/retry?blueprint=shop", 200, []string{`"name": "shop"`}},
+		{"GET", "/api/v1/retry?blueprint=shop", 405, []string{"POST"}},
 		{"HEAD", "/health", 200, nil},
 		{"POST", "/health", 405, []string{"GET, HEAD"}},
 		{"GET", "/api/v1/reload", 405, []string{"POST"}},
@@ -48,6 +59,9 @@ func TestPages(t *testing.T) {
 		if strings.Contains(body, "s3cret") {
 			t.Errorf("%s %s tells metadata", c.method, c.path)
 		}
+	}
+	if did := strings.Join(f.did, ", "); did != "rollback v1, retry " {
+		t.Errorf("done by hand: %s", did)
 	}
 }
 

@@ -11,24 +11,24 @@ import (
 	"backworks/xds"
 )
 
-// statusAnswer is /api/v1/status. Metadata of nodes is left out: nobody can know
+// Status is what /api/v1/status answers. Metadata of nodes is left out: nobody can know
 // what others put there.
-type statusAnswer struct {
+type Status struct {
 	Version    string                  `json:"version"`
 	Ready      bool                    `json:"ready"`
 	Degraded   bool                    `json:"degraded"`
 	Reason     string                  `json:"reason,omitempty"`
 	Blueprints []fleet.BlueprintStatus `json:"blueprints"`
-	Problems   []problemAnswer         `json:"problems"`
+	Problems   []Problem               `json:"problems"`
 	Unresolved []fleet.Unresolved      `json:"unresolved"`
-	LastLoad   *loadSummary            `json:"last_load"`
+	LastLoad   *Load                   `json:"last_load"`
 	NotKept    string                  `json:"last_good_not_kept,omitempty"`
-	Nodes      []nodeAnswer            `json:"nodes"`
+	Nodes      []Node                  `json:"nodes"`
 	Sidecar    *envoy.State            `json:"sidecar"`
 }
 
-// problemAnswer is a problem of a blueprint, and where; line 0 is the whole file.
-type problemAnswer struct {
+// Problem is a problem of a blueprint, and where; line 0 is the whole file.
+type Problem struct {
 	Severity string `json:"severity"` // "error" or "warning"
 	File     string `json:"file"`
 	Line     int    `json:"line"`
@@ -38,8 +38,8 @@ type problemAnswer struct {
 	Text     string `json:"text"` // all of it, as the command line shows it
 }
 
-// loadSummary is when and how the blueprints were last read.
-type loadSummary struct {
+// Load is when and how the blueprints were last read.
+type Load struct {
 	By          string        `json:"by"`
 	At          time.Time     `json:"at"`
 	Outcome     fleet.Outcome `json:"outcome"`
@@ -48,53 +48,57 @@ type loadSummary struct {
 
 // reportAnswer is what came of a load.
 type reportAnswer struct {
-	loadSummary
+	Load
 	Blueprints []fleet.BlueprintStatus `json:"blueprints"`
-	Problems   []problemAnswer         `json:"problems"`
+	Problems   []Problem               `json:"problems"`
 }
 
-// nodeAnswer is a connected Envoy.
-type nodeAnswer struct {
-	ID        string       `json:"id"`
-	Cluster   string       `json:"cluster"`
-	Blueprint string       `json:"blueprint"` // its main file; "" when none fits
-	Ambiguous []string     `json:"ambiguous,omitempty"`
-	UserAgent string       `json:"user_agent"`
-	Peer      string       `json:"peer"`
-	Protocol  string       `json:"protocol"`
-	Connected time.Time    `json:"connected"`
-	Version   string       `json:"version"`
-	Synced    bool         `json:"synced"`
-	Types     []typeAnswer `json:"types"`
+// Node is a connected Envoy.
+type Node struct {
+	ID        string      `json:"id"`
+	Cluster   string      `json:"cluster"`
+	Blueprint string      `json:"blueprint"` // its main file; "" when none fits
+	Ambiguous []string    `json:"ambiguous,omitempty"`
+	UserAgent string      `json:"user_agent"`
+	Peer      string      `json:"peer"`
+	Protocol  string      `json:"protocol"`
+	Connected time.Time   `json:"connected"`
+	Version   string      `json:"version"`
+	Synced    bool        `json:"synced"`
+	State     fleet.State `json:"state"`
+	Types     []TypeState `json:"types"`
 }
 
-// typeAnswer is how far a node is with a type of resources.
-type typeAnswer struct {
-	Type    string         `json:"type"`
-	Sent    string         `json:"sent"`
-	Acked   string         `json:"acknowledged"`
-	Synced  bool           `json:"synced"`
-	Refused *refusalAnswer `json:"refused"`
+// TypeState is how far a node is with a type of resources.
+type TypeState struct {
+	Type    string      `json:"type"`
+	State   fleet.State `json:"state"`
+	Sent    string      `json:"sent"`
+	SentAt  time.Time   `json:"sent_at,omitzero"`
+	Acked   string      `json:"acknowledged"`
+	AckedAt time.Time   `json:"acknowledged_at,omitzero"`
+	Synced  bool        `json:"synced"`
+	Refused *Refusal    `json:"refused"`
 }
 
-// refusalAnswer is what a node does not accept, in its own words.
-type refusalAnswer struct {
+// Refusal is what a node does not accept, in its own words.
+type Refusal struct {
 	Version   string            `json:"version"`
 	Message   string            `json:"message"`
-	Resources []refusedResource `json:"resources"`
+	Resources []RefusedResource `json:"resources"`
 	At        time.Time         `json:"at"`
 	Count     int               `json:"count"`
 }
 
-// refusedResource is a refused resource and where it was written.
-type refusedResource struct {
+// RefusedResource is a refused resource and where it was written.
+type RefusedResource struct {
 	Name     string `json:"name"`
 	Position string `json:"position"`
 }
 
 func (p *pages) status(w http.ResponseWriter, _ *http.Request) {
 	s := p.Fleet.Status()
-	answer := statusAnswer{
+	answer := Status{
 		Version:    p.Version,
 		Ready:      s.Ready,
 		Degraded:   s.Degraded,
@@ -103,7 +107,7 @@ func (p *pages) status(w http.ResponseWriter, _ *http.Request) {
 		Problems:   problemAnswers(s.Problems),
 		Unresolved: orEmpty(s.Unresolved),
 		NotKept:    s.NotKept,
-		Nodes:      make([]nodeAnswer, len(s.Nodes)),
+		Nodes:      make([]Node, len(s.Nodes)),
 	}
 	if s.Last != nil {
 		answer.LastLoad = new(summaryOf(s.Last))
@@ -117,33 +121,35 @@ func (p *pages) status(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, http.StatusOK, answer)
 }
 
-func nodeOf(n fleet.Node) nodeAnswer {
-	answer := nodeAnswer{
+func nodeOf(n fleet.Node) Node {
+	answer := Node{
 		ID: n.ID, Cluster: n.Cluster, Blueprint: n.Group, Ambiguous: n.Ambiguous, UserAgent: n.UserAgent, Peer: n.Peer,
-		Protocol: n.Protocol, Connected: n.Connected, Version: n.Snapshot, Synced: n.Synced,
-		Types: make([]typeAnswer, len(n.Types)),
+		Protocol: n.Protocol, Connected: n.Connected, Version: n.Snapshot, Synced: n.Synced, State: n.State(),
+		Types: make([]TypeState, len(n.Types)),
 	}
 	for i, t := range n.Types {
-		answer.Types[i] = typeAnswer{Type: t.Type, Sent: t.Sent, Acked: t.Acked, Synced: t.Synced, Refused: refusalOf(t.Refused)}
+		answer.Types[i] = TypeState{
+			Type: t.Type, State: fleet.StateOf(t), Sent: t.Sent, SentAt: t.SentAt, Acked: t.Acked, AckedAt: t.AckedAt, Synced: t.Synced, Refused: refusalOf(t.Refused),
+		}
 	}
 	return answer
 }
 
-func refusalOf(r *xds.Refusal) *refusalAnswer {
+func refusalOf(r *xds.Refusal) *Refusal {
 	if r == nil {
 		return nil
 	}
-	answer := &refusalAnswer{Version: r.Version, Message: strings.TrimSpace(r.Message), At: r.At, Count: r.Count, Resources: make([]refusedResource, len(r.Resources))}
+	answer := &Refusal{Version: r.Version, Message: strings.TrimSpace(r.Message), At: r.At, Count: r.Count, Resources: make([]RefusedResource, len(r.Resources))}
 	for i, resource := range r.Resources {
-		answer.Resources[i] = refusedResource{resource.Name, resource.Origin}
+		answer.Resources[i] = RefusedResource{resource.Name, resource.Origin}
 	}
 	return answer
 }
 
-func problemAnswers(problems blueprints.Problems) []problemAnswer {
-	all := make([]problemAnswer, len(problems))
+func problemAnswers(problems blueprints.Problems) []Problem {
+	all := make([]Problem, len(problems))
 	for i, p := range problems {
-		all[i] = problemAnswer{"error", p.File, p.Line, p.Column, p.Path, p.Message, p.String()}
+		all[i] = Problem{"error", p.File, p.Line, p.Column, p.Path, p.Message, p.String()}
 		if p.Severity == blueprints.Warning {
 			all[i].Severity = "warning"
 		}
@@ -151,8 +157,8 @@ func problemAnswers(problems blueprints.Problems) []problemAnswer {
 	return all
 }
 
-func summaryOf(r *fleet.Report) loadSummary {
-	return loadSummary{r.By, r.At, r.Outcome, r.Took.Seconds()}
+func summaryOf(r *fleet.Report) Load {
+	return Load{r.By, r.At, r.Outcome, r.Took.Seconds()}
 }
 
 func loadAnswer(r *fleet.Report) reportAnswer {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 
@@ -46,6 +47,7 @@ type archive struct {
 	writing sync.Mutex // held while tasks are done, in their order
 	mu      sync.Mutex
 	known   map[string][]Version // by main file, the newest verdict first
+	judged  map[Stage]uint64     // verdicts of this process
 	tasks   chan func() error
 }
 
@@ -53,7 +55,7 @@ type archive struct {
 const maxTasks = 1000
 
 func newArchive(to Archive, log hclog.Logger) *archive {
-	return &archive{to: to, log: log, known: map[string][]Version{}, tasks: make(chan func() error, maxTasks)}
+	return &archive{to: to, log: log, known: map[string][]Version{}, judged: map[Stage]uint64{Accepted: 0, Refused: 0, RolledBack: 0}, tasks: make(chan func() error, maxTasks)}
 }
 
 // open reads what is kept of a blueprint, once.
@@ -100,7 +102,7 @@ func (a *archive) versions(main string) []Version {
 // verdict is why a version is not to be tried; nil when it may be.
 func (a *archive) verdict(main, version string) *Verdict {
 	for _, v := range a.versions(main) {
-		if v.Version == version && v.Stage == Refused {
+		if v.Version == version && v.Stage != Accepted {
 			return &v.Verdict
 		}
 	}
@@ -126,6 +128,7 @@ func (a *archive) record(main string, rel *release, verdict Verdict) {
 	list = sorted(append(list, v))
 	kept, drop := trim(list)
 	a.known[main] = kept
+	a.judged[verdict.Stage]++
 	a.mu.Unlock()
 	a.later(func() error {
 		text, err := json.Marshal(v)
@@ -134,6 +137,13 @@ func (a *archive) record(main string, rel *release, verdict Verdict) {
 		}
 		return a.to.Keep(main, v.Version, text, rel.files, drop)
 	})
+}
+
+// verdicts are how many versions came to each end.
+func (a *archive) verdicts() map[Stage]uint64 {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return maps.Clone(a.judged)
 }
 
 // forget makes a version one that may be tried.

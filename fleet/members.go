@@ -136,6 +136,9 @@ func (m *members) sync(x *member, version string) bool {
 	if version != "" {
 		c.synced[version]++
 		x.refused = ""
+		if x.last.version == version {
+			x.last = refusal{} // it takes it now
+		}
 	}
 	return some != (len(c.synced) > 0) || version != "" && version == c.goal && c.synced[version] >= c.need
 }

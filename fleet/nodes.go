@@ -7,6 +7,45 @@ import (
 	"backworks/xds"
 )
 
+// State is how far a node, or one type of a node, is.
+type State string
+
+// The states; of a node it is the first one that a type of it has.
+const (
+	NodeRejected State = "REJECTED"
+	NodeStale    State = "STALE"    // sent, not acknowledged
+	NodeNotSent  State = "NOT SENT" // nothing is published for it, or it does not ask
+	NodeSynced   State = "SYNCED"   // all that is there was acknowledged
+)
+
+// StateOf is that of a type.
+func StateOf(t xds.TypeStatus) State {
+	switch {
+	case t.Refused != nil:
+		return NodeRejected
+	case t.Synced:
+		return NodeSynced
+	case t.Sent == "":
+		return NodeNotSent
+	}
+	return NodeStale
+}
+
+// State is that of the node.
+func (n Node) State() State {
+	state := NodeNotSent
+	if n.Group != "" {
+		state = NodeStale
+		if n.Synced {
+			state = NodeSynced
+		}
+	}
+	if slices.ContainsFunc(n.Types, func(t xds.TypeStatus) bool { return StateOf(t) == NodeRejected }) {
+		state = NodeRejected
+	}
+	return state
+}
+
 // standing are the refusals of the versions that were loaded last, by main file and node
 // id. A node that went back has acknowledged what it went back to, and is still the one
 // to tell of.

@@ -16,6 +16,13 @@ type Numbers struct {
 
 	Blueprints, Degraded, Errors, Warnings int // now
 	Nodes, Synced, Unresolved              int // now
+	// Ambiguous are nodes that fit another blueprint as well as theirs, Unmatched those
+	// that fit none, Held those that stay on an older version than the others.
+	Ambiguous, Unmatched, Held int // now
+	// Stages of the versions that were loaded last, by main file.
+	Stages map[string]Stage
+	// Verdicts are how many versions came to each end, in total.
+	Verdicts map[Stage]uint64
 }
 
 // counts are the totals behind Numbers.
@@ -46,21 +53,30 @@ func (f *Fleet) Numbers() Numbers {
 	n := Numbers{
 		Loads:      map[Outcome]uint64{Published: 0, Unchanged: 0, Rejected: 0},
 		Blueprints: len(s.Blueprints), Errors: len(s.Problems.Errors()), Warnings: len(s.Problems.Warnings()),
-		Nodes: len(s.Nodes), Unresolved: len(s.Unresolved),
+		Nodes: len(s.Nodes), Unresolved: len(s.Unresolved), Stages: map[string]Stage{},
 	}
 	for _, b := range s.Blueprints {
 		if b.Degraded {
 			n.Degraded++
 		}
+		n.Held += len(b.Rollout.Held)
+		n.Stages[b.File] = b.Rollout.Stage
 	}
 	for _, node := range s.Nodes {
 		if node.Synced {
 			n.Synced++
 		}
+		if len(node.Ambiguous) > 0 {
+			n.Ambiguous++
+		}
+		if node.Group == "" {
+			n.Unmatched++
+		}
 	}
 	if s.Last != nil {
 		n.LoadTook, n.LastLoad = s.Last.Took, s.Last.At
 	}
+	n.Verdicts = f.archive.verdicts()
 	f.counts.mu.Lock()
 	defer f.counts.mu.Unlock()
 	maps.Copy(n.Loads, f.counts.loads)

@@ -110,10 +110,10 @@ func TestByHand(t *testing.T) {
 	}
 	r.gives(first, first)
 	r.server.sync("a", "b")
-	r.stage(Accepted)
+	r.stage(RolledBack)
 	r.stop()
 	r.start()
-	r.stage(Refused)
+	r.stage(RolledBack)
 	r.comeBack()
 	r.gives(first, first)
 	r.server.sync("a", "b")

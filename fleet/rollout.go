@@ -21,7 +21,12 @@ const (
 	Spread   Stage = "spread"   // all have it, not all have acknowledged
 	Accepted Stage = "accepted" // all have acknowledged, or are held
 	Refused  Stage = "refused"  // all are back on the version before
+	// RolledBack is what was taken back by hand.
+	RolledBack Stage = "rolled back"
 )
+
+// Stages are all of them.
+var Stages = []Stage{Checking, Waiting, Canary, Stepping, Spread, Accepted, Refused, RolledBack}
 
 // rollout brings the versions of one blueprint to its nodes: whoever is not on next
 // is on good. It belongs to the goroutine of the pipeline.
@@ -122,7 +127,7 @@ func (r *rollout) take(rel *release, now time.Time) {
 	case r.good != nil && v != nil:
 		r.drop()
 		r.verdict = v
-		r.mark(Refused, now, "not tried again: "+v.Reason)
+		r.mark(v.Stage, now, "not tried again: "+v.Reason)
 	default:
 		r.begin(rel, now)
 	}
@@ -161,7 +166,7 @@ func (r *rollout) checked(version string, err error, now time.Time) {
 // tried again by itself.
 func (r *rollout) revert(rel *release, now time.Time) {
 	r.settle(now)
-	v := Verdict{Stage: Refused, At: now, Reason: "it was rolled back by hand to version " + rel.version()}
+	v := Verdict{Stage: RolledBack, At: now, Reason: "it was rolled back by hand to version " + rel.version()}
 	r.archive.record(r.file, r.newest, v)
 	r.drop()
 	r.next, r.verdict, r.plan, r.step, r.trail, r.held = rel, &v, nil, 0, nil, map[string]hold{}
@@ -201,9 +206,15 @@ func (r *rollout) start(tried map[string]bool, now time.Time) {
 // settle ends the rollout of a version that all have, when another takes its place: of
 // nodes that are silent nothing is known.
 func (r *rollout) settle(now time.Time) {
-	if r.stage == Spread && r.members.ready(r.file, []string{r.next.version()}, false) {
+	if r.stage == Spread && r.acknowledged() {
 		r.accept(now)
 	}
+}
+
+// acknowledged says whether anybody has all of next.
+func (r *rollout) acknowledged() bool {
+	version := []string{r.next.version()}
+	return r.members.ready(r.file, version, false) || r.members.ready(GRPCDialect.group(r.file), version, false)
 }
 
 // accept ends a rollout well.

@@ -70,6 +70,9 @@ func (r *rollout) status() RolloutStatus {
 	if s.Nodes == nil {
 		s.Nodes = []string{}
 	}
+	if r.verdict != nil && r.next == nil {
+		s.Stage = r.verdict.Stage
+	}
 	if r.verdict != nil {
 		s.Reason, s.Where = r.verdict.Reason, r.verdict.Where
 	}

@@ -47,7 +47,7 @@ func (r *rollout) look(now time.Time) (changed bool, again time.Time) {
 //     watched, then comes the next one; after the last one the version is good.
 func (r *rollout) advance(now time.Time) (again time.Time) {
 	nodes := r.members.of(r.file)
-	r.revived = r.revived && len(nodes) == 0
+	r.revived = r.revived && len(nodes) == 0 && len(r.members.of(GRPCDialect.group(r.file))) == 0
 	switch r.stage {
 	case Waiting:
 		// Nobody may ever come whom the rules of the last version fit.
@@ -241,7 +241,7 @@ func (r *rollout) watch(nodes []member, now time.Time) (again time.Time) {
 
 // further begins the next step.
 func (r *rollout) further(nodes []member, now time.Time) {
-	if r.stage == Spread && !r.members.ready(r.file, []string{r.next.version()}, false) {
+	if r.stage == Spread && !r.acknowledged() {
 		return // nobody has acknowledged it
 	}
 	if r.stage == Spread {

@@ -30,6 +30,8 @@ type TypeStatus struct {
 	// Sent and Acked are the versions last sent and acknowledged, of what the node
 	// subscribes to; "" before the first.
 	Sent, Acked string
+	// SentAt and AckedAt are when that was; AckedAt also when a node came back with it.
+	SentAt, AckedAt time.Time
 	// Synced: the node has acknowledged all that its group was given of this type.
 	Synced bool
 	// Refused is the last refusal, nil when one was accepted since.
@@ -125,7 +127,7 @@ func (s *stream) note(f func()) {
 }
 
 func (s *stream) noteSent(sub *subscription, r *reply) {
-	s.note(func() { sub.status.Sent, sub.status.Synced = r.version, false })
+	s.note(func() { sub.status.Sent, sub.status.SentAt, sub.status.Synced = r.version, time.Now(), false })
 	s.log.Debug("sent", "type", sub.label(), "version", r.version, "resources", len(r.put), "removed", len(r.gone), "bytes", len(r.body))
 	s.tell(Event{Kind: Sent, Type: sub.label(), Version: r.version, Resources: len(r.put) + len(r.gone), Bytes: len(r.body)})
 }
@@ -136,13 +138,14 @@ func (s *stream) noteHeld(sub *subscription) {
 		return
 	}
 	if v := sub.sent.version(sub.names); v != sub.status.Acked {
-		s.note(func() { sub.status.Sent, sub.status.Acked = v, v })
+		now := time.Now()
+		s.note(func() { sub.status.Sent, sub.status.Acked, sub.status.SentAt, sub.status.AckedAt = v, v, now, now })
 	}
 }
 
 func (s *stream) noteAcked(sub *subscription, r *response) {
 	s.note(func() {
-		sub.status.Acked = r.version
+		sub.status.Acked, sub.status.AckedAt = r.version, time.Now()
 		if sub.refused == nil {
 			sub.status.Refused = nil
 		}
