@@ -167,3 +167,28 @@ func TestArchiveIsBounded(t *testing.T) {
 		t.Errorf("accepted %+v", v)
 	}
 }
+
+// TestAddressesFlow to every node, on whatever version it is.
+func TestAddressesFlow(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, map[string]string{"one.yaml": blueprint("one", "p=http://a.test:80")})
+	r.comeBack()
+	r.server.sync("a", "b")
+	first := r.stage(Accepted).Version
+	r.write("one.yaml", blueprint("one", "p=http://a.test:8080"))
+	r.reload()
+	second := r.stage(Canary).Version
+	r.gives(second, first)
+	before := r.group("one.yaml")
+	r.names.set("a.test", "10.0.0.9")
+	r.until("both have the new address", func() bool {
+		g := r.group("one.yaml")
+		return g.Overlay != before.Overlay && g.Others["a"].Overlay != before.Others["a"].Overlay
+	})
+	r.gives(second, first)
+	r.server.refuse("a", "no")
+	r.gives(first, first)
+	if g := r.group("one.yaml"); g.Overlay == before.Overlay || g.Overlay == nil {
+		t.Error("going back forgot the new address")
+	}
+}
