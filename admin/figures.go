@@ -32,6 +32,8 @@ var (
 	refusedNow     = desc("xds_refused_responses", "Responses of a type that a node refused since it accepted one; no series when it did.", "node", "type")
 	eventsTotal    = desc("xds_events_total", "What happened on the streams.", "event", "type")
 	bytesTotal     = desc("xds_sent_bytes_total", "Bytes of responses.", "type")
+	lrsStreams     = desc("lrs_streams", "Envoys that report their load.")
+	lrsReports     = desc("lrs_reports_total", "Load reports of Envoys.")
 	sidecarPhase   = desc("sidecar_phase", "1 for the phase that our own Envoy is in.", "phase")
 	sidecarStarts  = desc("sidecar_restarts_total", "How often our own Envoy ended by itself and was started again.")
 )
@@ -56,7 +58,8 @@ func (p *pages) registry() *prometheus.Registry {
 func (f figures) Describe(to chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		buildInfo, loadsTotal, loadSeconds, loadTime, publishedTotal, blueprintsNow, degradedNow, problemsNow, nodesNow,
-		syncedNow, unresolvedNow, ambiguousNow, unmatchedNow, heldNow, stageNow, verdictsTotal, readyNow, refusedNow, eventsTotal, bytesTotal, sidecarPhase, sidecarStarts,
+		syncedNow, unresolvedNow, ambiguousNow, unmatchedNow, heldNow, stageNow, verdictsTotal, readyNow, refusedNow, eventsTotal, bytesTotal,
+		lrsStreams, lrsReports, sidecarPhase, sidecarStarts,
 	} {
 		to <- d
 	}
@@ -102,6 +105,8 @@ func (f figures) Collect(to chan<- prometheus.Metric) {
 		}
 	}
 	f.XDS.collect(emit)
+	emit.gauge(lrsStreams, float64(n.LoadStreams))
+	emit.counter(lrsReports, float64(n.LoadReports))
 	if f.Sidecar != nil {
 		state := f.Sidecar()
 		for _, phase := range phases {

@@ -91,6 +91,7 @@ func (b Bootstrap) Message() (*bootstrapv3.Bootstrap, error) {
 		overHTTP2(cluster)
 		m.StaticResources.Clusters = append(m.StaticResources.Clusters, cluster)
 		m.DynamicResources = b.dynamic(cluster)
+		m.ClusterManager = reportsLoad(cluster)
 	}
 	if b.AdminListener != "" {
 		cluster, err := b.AdminListener.cluster(AdminCluster)
@@ -166,6 +167,20 @@ func (b Bootstrap) dynamic(xds *clusterv3.Cluster) *bootstrapv3.Bootstrap_Dynami
 			}},
 		},
 	}
+}
+
+// reportsLoad has Envoy report its load on a stream to the management server. It
+// excludes track_cluster_stats.per_endpoint_stats: clusters that have that are refused.
+// The stream is one of gRPC's own kind, whichever variant of xDS is spoken, and Envoy
+// itself waits up to 5 s before it opens it again.
+func reportsLoad(xds *clusterv3.Cluster) *bootstrapv3.ClusterManager {
+	return &bootstrapv3.ClusterManager{LoadStatsConfig: &corev3.ApiConfigSource{
+		ApiType:             corev3.ApiConfigSource_GRPC,
+		TransportApiVersion: corev3.ApiVersion_V3,
+		GrpcServices: []*corev3.GrpcService{{
+			TargetSpecifier: &corev3.GrpcService_EnvoyGrpc_{EnvoyGrpc: &corev3.GrpcService_EnvoyGrpc{ClusterName: xds.Name}},
+		}},
+	}}
 }
 
 // fingerprint tells bootstraps apart, and whatever else is given: 16 hex digits.

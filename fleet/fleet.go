@@ -38,6 +38,8 @@ type Server interface {
 	Regroup()
 	Nodes() []xds.NodeStatus
 	Notify(func(xds.Event))
+	NotifyLoad(func(xds.LoadReport))
+	LoadStreams() int
 }
 
 // LastGood keeps files that were good; *store.Store is one.
@@ -85,6 +87,7 @@ type Fleet struct {
 	view     atomic.Pointer[view]
 	shown    atomic.Pointer[shown]
 	counts   counts
+	loads    loads
 	admins   []*admin
 	started  sync.Once
 	done     chan struct{}
@@ -136,6 +139,7 @@ func New(o Options) *Fleet {
 func (f *Fleet) Start(ctx context.Context) *Report {
 	f.started.Do(func() {
 		f.Server.Notify(f.members.event)
+		f.Server.NotifyLoad(f.loads.add)
 		f.load(ctx, "start")
 	})
 	return f.view.Load().report

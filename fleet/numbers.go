@@ -22,7 +22,9 @@ type Numbers struct {
 	// Stages of the versions that were loaded last, by main file.
 	Stages map[string]Stage
 	// Verdicts are how many versions came to each end, in total.
-	Verdicts map[Stage]uint64
+	Verdicts    map[Stage]uint64
+	LoadStreams int    // Envoys that report their load, now
+	LoadReports uint64 // total
 }
 
 // counts are the totals behind Numbers.
@@ -54,6 +56,7 @@ func (f *Fleet) Numbers() Numbers {
 		Loads:      map[Outcome]uint64{Published: 0, Unchanged: 0, Rejected: 0},
 		Blueprints: len(s.Blueprints), Errors: len(s.Problems.Errors()), Warnings: len(s.Problems.Warnings()),
 		Nodes: len(s.Nodes), Unresolved: len(s.Unresolved), Stages: map[string]Stage{},
+		LoadStreams: f.Server.LoadStreams(), LoadReports: f.loads.reports.Load(),
 	}
 	for _, b := range s.Blueprints {
 		if b.Degraded {

@@ -12,6 +12,7 @@ type recorder struct {
 	groups    map[string]xds.Group
 	publishes int
 	notify    func(xds.Event)
+	load      func(xds.LoadReport)
 	connected map[string]connected
 	streams   uint64
 }
@@ -43,6 +44,10 @@ func (r *recorder) Nodes() []xds.NodeStatus {
 }
 
 func (r *recorder) Notify(f func(xds.Event)) { r.notify = f }
+
+func (r *recorder) NotifyLoad(f func(xds.LoadReport)) { r.load = f }
+
+func (r *recorder) LoadStreams() int { return 2 }
 
 // given are the groups of now, and how often some were published.
 func (r *recorder) given() (map[string]xds.Group, int) {

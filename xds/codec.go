@@ -6,7 +6,7 @@ import (
 	"google.golang.org/grpc/mem"
 )
 
-// codec lets requests parse themselves and responses bring their bytes; it treats
+// codec lets requests and load reports parse themselves and responses bring their bytes; it treats
 // all other messages as gRPC's own does.
 type codec struct{}
 
@@ -28,7 +28,7 @@ func (codec) Marshal(v any) (mem.BufferSlice, error) {
 
 // Unmarshal implements encoding.CodecV2.
 func (codec) Unmarshal(data mem.BufferSlice, v any) error {
-	r, ok := v.(*request)
+	r, ok := v.(interface{ parse([]byte) error })
 	if !ok {
 		return encoding.GetCodecV2(proto.Name).Unmarshal(data, v)
 	}

@@ -10,6 +10,7 @@ import (
 func (s *stream) advance() error {
 	s.wake = time.Time{}
 	if s.view == nil {
+		s.note(s.hold)
 		return nil
 	}
 	now := time.Now()
@@ -115,6 +116,9 @@ func (s *stream) send(sub *subscription, goal, target *set, now time.Time) error
 	sub.unanswered = append(sub.unanswered, out)
 	err := s.grpc.SendMsg(&outgoing{r.body, appendString(make([]byte, 0, 16), responseNonce, sub.nonce)})
 	if err == nil {
+		if sub.last = now; sub.first.IsZero() {
+			sub.first = now
+		}
 		s.noteSent(sub, r)
 	}
 	return err

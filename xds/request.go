@@ -121,7 +121,7 @@ func (i initial) each(f func(name, version string)) {
 func parseNode(raw []byte) (Node, error) {
 	n := &corev3.Node{}
 	err := proto.Unmarshal(raw, n)
-	out := Node{ID: n.GetId(), Cluster: n.GetCluster(), Metadata: n.GetMetadata().AsMap(), UserAgent: n.GetUserAgentName()}
+	out := Node{ID: n.GetId(), Cluster: n.GetCluster(), Metadata: n.GetMetadata().AsMap(), UserAgent: n.GetUserAgentName(), locality: n.GetLocality()}
 	version := n.GetUserAgentVersion()
 	if v := n.GetUserAgentBuildVersion().GetVersion(); v != nil {
 		version = fmt.Sprintf("%d.%d.%d", v.GetMajorNumber(), v.GetMinorNumber(), v.GetPatch())

@@ -4,6 +4,8 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"sync/atomic"
+	"time"
 	"unicode/utf8"
 
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
@@ -11,7 +13,8 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// Resource is one resource as it is sent. It is immutable.
+// Resource is one resource as it is sent. It is immutable, but for what is kept of it
+// for readers.
 type Resource struct {
 	url, name, version, origin string
 	// assignment is the name of the assignment that a cluster waits for; "" for all
@@ -21,6 +24,8 @@ type Resource struct {
 	// ends with what is field 2 of a DiscoveryResponse: sotw.
 	delta, sotw []byte
 	sum         digest
+	made        time.Time
+	shown       atomic.Pointer[shown] // for CSDS, when it was first asked for
 }
 
 // Fields of envoy.service.discovery.v3.Resource and google.protobuf.Any.
@@ -52,7 +57,7 @@ func NewResource(msg proto.Message, name, origin string) (*Resource, error) {
 	if err != nil {
 		return nil, fmt.Errorf("marshal resource %q: %w", name, err)
 	}
-	r := &Resource{url: url, name: name, origin: origin, version: contentVersion(body)}
+	r := &Resource{url: url, name: name, origin: origin, version: contentVersion(body), made: time.Now()}
 	if c, ok := msg.(*clusterv3.Cluster); ok && c.GetType() == clusterv3.Cluster_EDS {
 		if r.assignment = c.GetEdsClusterConfig().GetServiceName(); r.assignment == "" {
 			r.assignment = name

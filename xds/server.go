@@ -1,6 +1,7 @@
 package xds
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -16,7 +17,7 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// Server serves ADS. Its methods may be called by many goroutines at once.
+// Server serves ADS, CSDS and LRS. Its methods may be called by many goroutines at once.
 type Server struct {
 	log   hclog.Logger
 	group func(Node) (string, bool)
@@ -32,11 +33,13 @@ type Server struct {
 	streams   sync.Map // *stream → nil
 	serials   atomic.Uint64
 	names     interner
+	permit    func(context.Context, Node) error
+	loads     loads
 }
 
 // NewServer makes a server; nothing is published yet, and clients wait.
 func NewServer(o Options) *Server {
-	s := &Server{log: o.Logger, group: o.Group, wait: o.LongestWait}
+	s := &Server{log: o.Logger, group: o.Group, wait: o.LongestWait, permit: o.Permit, loads: loads{every: o.LoadEvery}}
 	if s.log == nil {
 		s.log = hclog.NewNullLogger()
 	}
@@ -67,6 +70,8 @@ func NewServer(o Options) *Server {
 				Handler: func(_ any, g grpc.ServerStream) error { return s.serve(g, true) }},
 		},
 	}, nil)
+	s.registerCSDS()
+	s.registerLRS()
 	return s
 }
 

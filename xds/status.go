@@ -114,6 +114,7 @@ func (s *stream) settle() {
 	} else {
 		s.synced = nil
 	}
+	s.hold()
 	s.mu.Unlock()
 	if news {
 		s.tell(Event{Kind: Synced})

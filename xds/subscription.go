@@ -30,6 +30,10 @@ type subscription struct {
 
 	refused *refused // nil: nothing is in doubt
 	status  TypeStatus
+
+	// first and last are when responses were sent; held is what CSDS tells.
+	first, last time.Time
+	held        held
 }
 
 // claim is what a first request says of what the client has.

@@ -12,14 +12,19 @@
 // it can send; the way from one set to another is computed and encoded once for all
 // streams that take it.
 //
+// On the same listeners it answers CSDS, by which tools read what each client was
+// sent and acknowledged, and takes load reports (LRS).
+//
 // It never looks inside a resource (but for the name of the assignment a cluster
-// waits for), never waits for one client on behalf of another, and never sends a
-// state twice.
+// waits for, and for secrets that CSDS must not show), never waits for one client on
+// behalf of another, and never sends a state twice.
 package xds
 
 import (
+	"context"
 	"time"
 
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	"github.com/hashicorp/go-hclog"
 )
 
@@ -56,6 +61,8 @@ type Node struct {
 	Metadata    map[string]any
 	// UserAgent is name and version, as in "envoy 1.40.0".
 	UserAgent string
+
+	locality *corev3.Locality // as CSDS shows it; nil: none
 }
 
 // Options are what a Server is made of.
@@ -71,4 +78,13 @@ type Options struct {
 	// client that does not answer gets routes later; shorter: requests may meet
 	// clusters that are not ready.
 	LongestWait time.Duration
+	// Permit says whether the peer of a call may act for a node: read by CSDS what it
+	// was sent, and report its load; an error is the refusal. It is asked by many
+	// goroutines at once. nil: whoever reaches the server may, as he may claim any node
+	// on a stream of his own.
+	Permit func(ctx context.Context, node Node) error
+	// LoadEvery is how often clients are asked to report their load. Default 1 s: a
+	// rollout that is judged by errors sees them within two. Where many report, they
+	// are asked less often (see loadInterval).
+	LoadEvery time.Duration
 }
