@@ -1,7 +1,6 @@
 package xds
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"slices"
@@ -80,45 +79,4 @@ func TestLargeClientStatus(t *testing.T) {
 	if n := len(r.fetch(&statusv3.ClientStatusRequest{ExcludeResourceContents: true}).Config); n != clients {
 		t.Errorf("%d clients without contents, want %d", n, clients)
 	}
-}
-
-// A reader that does not read keeps nobody else from reading; there may not be any
-// number of them.
-func TestReadersOfClientStatus(t *testing.T) {
-	t.Parallel()
-	r := newRig(t, Options{})
-	r.publish("1", fat("a"), fat("b"), fat("c"), fat("d"))
-	c := r.connect(true, "n")
-	c.send(say{url: typeCluster})
-	c.want(typeCluster, "a", "b", "c", "d")
-	csds := statusv3.NewClientStatusDiscoveryServiceClient(r.dial())
-	var ends []context.CancelFunc
-	for range maxReaders {
-		ctx, end := context.WithCancel(t.Context())
-		defer end()
-		slow, err := csds.StreamClientStatus(ctx)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for range 3 { // more than fits on the way
-			if err := slow.Send(&statusv3.ClientStatusRequest{}); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if _, err := slow.Recv(); err != nil {
-			t.Fatal(err)
-		}
-		ends = append(ends, end)
-	}
-	fetch := func() error {
-		_, err := statusv3.NewClientStatusDiscoveryServiceClient(r.conn).FetchClientStatus(t.Context(), &statusv3.ClientStatusRequest{
-			ExcludeResourceContents: true,
-		})
-		return err
-	}
-	if err := fetch(); status.Code(err) != codes.ResourceExhausted {
-		t.Errorf("one too many: %v", err)
-	}
-	ends[0]()
-	until(t, "there is room again", func() bool { return fetch() == nil })
 }

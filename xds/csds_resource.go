@@ -186,20 +186,21 @@ func (t *typeState) version(is standing) string {
 }
 
 // updated is when the client got a resource, as near as can be said without keeping a
-// time for each: when it was made, but neither before the first response of its type
-// nor after the last. What a client brought with it, it had when it connected.
+// time for each: when it was first sent to anybody, but neither before the first
+// response of its type to this client nor after the last. What a client brought with
+// it, it had when it connected.
 func (t *typeState) updated(r *Resource) time.Time {
-	first, last := t.first, t.last
-	if first.IsZero() {
-		first, last = t.since, t.since
+	earliest, latest, at := t.first, t.last, time.Unix(0, r.first.Load())
+	if earliest.IsZero() {
+		return t.since
 	}
 	switch {
-	case r.made.Before(first):
-		return first
-	case r.made.After(last):
-		return last
+	case at.Before(earliest):
+		return earliest
+	case at.After(latest):
+		return latest
 	}
-	return r.made
+	return at
 }
 
 // details is the client's message. Envoy repeats in it all of a resource that its own

@@ -30,6 +30,8 @@ dynamic_resources:
   ads_config: {api_type: %[2]s, transport_api_version: V3, grpc_services: [{envoy_grpc: {cluster_name: xds}}]}
   cds_config: {resource_api_version: V3, ads: {}}
   lds_config: {resource_api_version: V3, ads: {}}
+cluster_manager:
+  load_stats_config: {api_type: GRPC, transport_api_version: V3, grpc_services: [{envoy_grpc: {cluster_name: xds}}]}
 static_resources:
   clusters:
   - name: xds

@@ -57,7 +57,7 @@ func (c Counts) plus(o Counts) Counts {
 }
 
 // loadRequest is a LoadStatsRequest, parsed at its top level: Envoy repeats its whole
-// node, some 40 KiB, in each.
+// node, 60 KiB, in each.
 type loadRequest struct {
 	first    bool // the node is wanted
 	node     []byte

@@ -1,6 +1,7 @@
 package xds
 
 import (
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -17,9 +18,10 @@ const (
 	// counts takes a node for gone after a minute.
 	loadEvery    = time.Second
 	maxLoadEvery = 20 * time.Second
-	// loadShare is for how many clients an interval is meant: a report is 40 KiB, most
-	// of it Envoy's description of itself.
-	loadShare = 250
+	// loadShare is for how many clients an interval is meant. A report of Envoy's is at
+	// least 60 KiB, its description of itself: 100 of them are 6 MB/s, 1,000 at this
+	// share 18, where an interval for all would have been 60.
+	loadShare = 100
 	// minLoadRest is how long the server does not read on after a report. Who reports
 	// faster is slowed down, and loses nothing.
 	minLoadRest = 100 * time.Millisecond
@@ -36,6 +38,43 @@ type loads struct {
 	every     time.Duration
 	streams   atomic.Int64
 	listeners atomic.Pointer[[]func(LoadReport)]
+
+	mu     sync.RWMutex
+	byNode map[string]map[*loadStream]struct{}
+}
+
+// again has the streams of a node asked again, now: Envoy begins to count for a new
+// cluster when it is asked, or when it reports; what was before is lost. It is called
+// when the node has new clusters, before requests are led to them.
+func (l *loads) again(node string) {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	for s := range l.byNode[node] {
+		select {
+		case s.again <- struct{}{}:
+		default:
+		}
+	}
+}
+
+func (l *loads) enter(s *loadStream) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.byNode == nil {
+		l.byNode = map[string]map[*loadStream]struct{}{}
+	}
+	if l.byNode[s.node.ID] == nil {
+		l.byNode[s.node.ID] = map[*loadStream]struct{}{}
+	}
+	l.byNode[s.node.ID][s] = struct{}{}
+}
+
+func (l *loads) leave(s *loadStream) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if delete(l.byNode[s.node.ID], s); len(l.byNode[s.node.ID]) == 0 {
+		delete(l.byNode, s.node.ID)
+	}
 }
 
 func (s *Server) registerLRS() {
@@ -78,13 +117,14 @@ type loadStream struct {
 	node   Node
 	group  string
 	epoch  uint64 // when the group was asked for
-	asked  bool
+	known  bool
+	again  chan struct{} // asks for it again
 }
 
 // serveLoads is the life of a load stream: the client says who it is, is told what to
 // report, and does so until it goes.
 func (s *Server) serveLoads(g grpc.ServerStream) (err error) {
-	l := &loadStream{Server: s, grpc: g, log: s.log, serial: s.serials.Add(1)}
+	l := &loadStream{Server: s, grpc: g, log: s.log, serial: s.serials.Add(1), again: make(chan struct{}, 1)}
 	defer s.survive("LRS", &err)
 	first := loadRequest{first: true}
 	if err := g.RecvMsg(&first); err != nil {
@@ -99,14 +139,29 @@ func (s *Server) serveLoads(g grpc.ServerStream) (err error) {
 	l.log = s.log.With("node", l.node.ID)
 	every := s.loadInterval(int(s.loads.streams.Add(1)))
 	defer s.loads.streams.Add(-1)
+	s.loads.enter(l)
+	defer s.loads.leave(l)
 	l.log.Debug("node reports its load", "every", every)
-	err = g.SendMsg(&loadv3.LoadStatsResponse{
-		SendAllClusters: true, ReportEndpointGranularity: true, LoadReportingInterval: durationpb.New(every),
-	})
-	if err != nil {
-		return err
-	}
+	go l.ask(every)
 	return l.run()
+}
+
+// ask says what is to be reported, at once and when it is asked for again, until the
+// stream ends.
+func (l *loadStream) ask(every time.Duration) {
+	for {
+		err := l.grpc.SendMsg(&loadv3.LoadStatsResponse{
+			SendAllClusters: true, ReportEndpointGranularity: true, LoadReportingInterval: durationpb.New(every),
+		})
+		if err != nil {
+			return // so does the receiving end
+		}
+		select {
+		case <-l.again:
+		case <-l.grpc.Context().Done():
+			return
+		}
+	}
 }
 
 // loadInterval is how often the nth client is to report. Those above loadShare report
@@ -136,12 +191,12 @@ func (l *loadStream) run() error {
 
 // look learns the node's group again when groups changed.
 func (l *loadStream) look() {
-	if w := l.world.Load(); !l.asked || w.epoch != l.epoch {
+	if w := l.world.Load(); !l.known || w.epoch != l.epoch {
 		group, fits := l.Server.group(l.node)
 		if !fits {
 			group = ""
 		}
-		l.group, l.epoch, l.asked = group, w.epoch, true
+		l.group, l.epoch, l.known = group, w.epoch, true
 	}
 }
 

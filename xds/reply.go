@@ -3,6 +3,7 @@ package xds
 import (
 	"slices"
 	"strings"
+	"time"
 )
 
 // step is what a response depends on, besides the set that it leads to.
@@ -53,6 +54,10 @@ func (s *set) reply(k step, from *set, rule rule, in *interner) *reply {
 		r.decide(rule)
 		if r.send {
 			r.encode(rule.url)
+			now := time.Now().UnixNano()
+			for _, x := range r.put {
+				x.first.CompareAndSwap(0, now)
+			}
 		}
 		var wanted []string
 		for _, x := range r.put {

@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"sync/atomic"
-	"time"
 	"unicode/utf8"
 
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
@@ -24,8 +23,10 @@ type Resource struct {
 	// ends with what is field 2 of a DiscoveryResponse: sotw.
 	delta, sotw []byte
 	sum         digest
-	made        time.Time
-	shown       atomic.Pointer[shown] // for CSDS, when it was first asked for
+	// For CSDS: when it was first sent to anybody, in ns since 1970, 0 before, and what
+	// of it is shown, nil before somebody asks.
+	first atomic.Int64
+	shown atomic.Pointer[shown]
 }
 
 // Fields of envoy.service.discovery.v3.Resource and google.protobuf.Any.
@@ -57,7 +58,7 @@ func NewResource(msg proto.Message, name, origin string) (*Resource, error) {
 	if err != nil {
 		return nil, fmt.Errorf("marshal resource %q: %w", name, err)
 	}
-	r := &Resource{url: url, name: name, origin: origin, version: contentVersion(body), made: time.Now()}
+	r := &Resource{url: url, name: name, origin: origin, version: contentVersion(body)}
 	if c, ok := msg.(*clusterv3.Cluster); ok && c.GetType() == clusterv3.Cluster_EDS {
 		if r.assignment = c.GetEdsClusterConfig().GetServiceName(); r.assignment == "" {
 			r.assignment = name
