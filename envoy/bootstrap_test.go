@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	bootstrapv3 "github.com/envoyproxy/go-control-plane/envoy/config/bootstrap/v3"
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 	"gopkg.in/yaml.v3"
@@ -52,6 +53,30 @@ func TestBootstrapIsAcceptedWithoutDeprecation(t *testing.T) {
 				t.Errorf("warnings: %s", out)
 			}
 		})
+	}
+}
+
+// An Envoy on a management server reports its load to it, whichever variant of xDS it
+// speaks; one without has nobody to report to.
+func TestBootstrapReportsLoad(t *testing.T) {
+	t.Parallel()
+	for name, b := range bootstraps() {
+		m, err := b.Message()
+		if err != nil {
+			t.Fatal(err)
+		}
+		to := m.GetClusterManager().GetLoadStatsConfig()
+		if b.XDS == "" {
+			if m.ClusterManager != nil {
+				t.Errorf("%s: %v", name, m.ClusterManager)
+			}
+			continue
+		}
+		// There is no delta variant of it.
+		if to.GetApiType() != corev3.ApiConfigSource_GRPC || len(to.GetGrpcServices()) != 1 ||
+			to.GrpcServices[0].GetEnvoyGrpc().GetClusterName() != m.StaticResources.Clusters[0].Name {
+			t.Errorf("%s: reports to %v", name, to)
+		}
 	}
 }
 

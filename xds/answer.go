@@ -2,6 +2,12 @@ package xds
 
 import "slices"
 
+// adds says that the response has a resource that is not in a set, nil for the empty
+// one.
+func (r *reply) adds(to *set) bool {
+	return slices.ContainsFunc(r.put, func(x *Resource) bool { return to.lookup(x.name) == nil })
+}
+
 // answered takes note of what a request says to a response. A NACK is a request with
 // error_detail, and nothing else is (rule 3 of the protocol). A request which names
 // the nonce of no open response says nothing.
@@ -22,6 +28,9 @@ func (s *stream) answered(sub *subscription, r *request) {
 		sub.refuse(done, &s.server.names)
 		s.noteRefused(sub, last, r.refusal.GetMessage())
 		return
+	}
+	if sub.url == typeCluster && slices.ContainsFunc(done, func(r *response) bool { return r.adds(sub.acked) }) {
+		s.server.loads.again(s.node.ID)
 	}
 	sub.acked = last.to
 	if sub.refused != nil && (last.full || last.mends == sub.refused) {

@@ -19,7 +19,7 @@ func (s *stream) portrait() portrait {
 	defer s.mu.Unlock()
 	p := portrait{node: s.node, types: make([]typeState, len(s.inOrder))}
 	for i, sub := range s.inOrder {
-		p.types[i] = typeState{held: sub.held, rule: sub.rule, status: sub.status, delta: s.delta, since: s.since}
+		p.types[i] = typeState{held: sub.held, rule: sub.rule, delta: s.delta, since: s.since}
 	}
 	return p
 }

@@ -20,6 +20,7 @@ type held struct {
 	resent           bool   // other content was sent since
 	open             [maxUnanswered]*reply
 	first, last      time.Time
+	status           TypeStatus // as of the same moment
 }
 
 // hold makes the copies; it costs some pointers a type. s.mu is held.
@@ -27,6 +28,7 @@ func (s *stream) hold() {
 	for _, sub := range s.inOrder {
 		h := held{
 			names: sub.names, sentNames: sub.sentNames, sent: sub.sent, acked: sub.acked, first: sub.first, last: sub.last,
+			status: sub.status,
 		}
 		if s.view != nil {
 			h.goal = sub.goal(s.view)
@@ -45,9 +47,8 @@ func (s *stream) hold() {
 type typeState struct {
 	held
 	rule
-	status TypeStatus
-	delta  bool
-	since  time.Time // when the client connected
+	delta bool
+	since time.Time // when the client connected
 }
 
 // told lists the names that there is something to tell of, sorted: those that are

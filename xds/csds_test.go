@@ -213,3 +213,20 @@ func TestClientStatusWithoutGroup(t *testing.T) {
 	c.send(say{url: typeEndpoint, names: []string{"x"}})
 	r.stands(map[string]string{"EDS x": held1})
 }
+
+// tellsAll checks that CSDS, of a client that is in sync, tells just what it has.
+func (s *simulated) tellsAll(r *rig) {
+	s.t.Helper()
+	clusters := 0
+	for key, x := range told(s.t, r.fetch(&statusv3.ClientStatusRequest{})) {
+		if is := x.ConfigStatus.String() + "/" + x.ClientStatus.String(); is != synced && key != "EDS none" || x.ErrorState != nil {
+			s.t.Errorf("%s is %s: %v", key, is, x.ErrorState)
+		}
+		if x.TypeUrl == typeCluster && s.clusters[x.Name] {
+			clusters++
+		}
+	}
+	if clusters != len(s.clusters) {
+		s.t.Errorf("CSDS tells of %d clusters, not of all of %v", clusters, s.clusters)
+	}
+}

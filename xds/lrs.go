@@ -45,7 +45,8 @@ type loads struct {
 
 // again has the streams of a node asked again, now: Envoy begins to count for a new
 // cluster when it is asked, or when it reports; what was before is lost. It is called
-// when the node has new clusters, before requests are led to them.
+// when the node has new clusters, before requests are led to them, and only then: each
+// time Envoy begins its interval anew.
 func (l *loads) again(node string) {
 	l.mu.RLock()
 	defer l.mu.RUnlock()

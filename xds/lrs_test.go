@@ -135,15 +135,19 @@ func TestLoadIsAskedForAgain(t *testing.T) {
 		c.send(say{url: typeCluster})
 		c.ack(c.want(typeCluster, "a"))
 		mine.asked()
-		asked := make(chan struct{})
-		go func() {
-			if _, err := other.Recv(); err == nil {
-				close(asked)
-			}
-		}()
+		r.publish("2", cluster("a", 1))
+		c.ack(c.want(typeCluster, "a"))
+		asked := make(chan string, 2)
+		for who, p := range map[string]*reporter{"another node": other, "one whose cluster changed": mine} {
+			go func() {
+				if _, err := p.Recv(); err == nil {
+					asked <- who
+				}
+			}()
+		}
 		select {
-		case <-asked:
-			t.Error("another node was asked as well")
+		case who := <-asked:
+			t.Errorf("%s was asked again", who)
 		case <-time.After(stillness):
 		}
 	})

@@ -199,6 +199,7 @@ func simulate(t *testing.T, delta bool, random *rand.Rand) {
 			s.warm()
 		}
 		if n := r.server.Nodes(); i > steps && len(s.held) == 0 && n[0].Synced && n[0].Snapshot == "end" {
+			s.tellsAll(r)
 			return
 		}
 		select {

@@ -151,9 +151,6 @@ func (s *stream) noteAcked(sub *subscription, r *response) {
 			sub.status.Refused = nil
 		}
 	})
-	if sub.url == typeCluster && len(r.put) > 0 {
-		s.server.loads.again(s.node.ID)
-	}
 	s.tell(Event{Kind: Acknowledged, Snapshot: r.snapshot, Type: sub.label(), Version: r.version, Resources: len(r.put) + len(r.gone)})
 }
 

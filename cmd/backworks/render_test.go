@@ -45,6 +45,9 @@ func TestRenderingRunsWithoutUs(t *testing.T) {
 	if got.code != 0 || got.err != "" {
 		t.Fatalf("%+v", got)
 	}
+	if strings.Contains(got.out, "load_stats_config") {
+		t.Error("it reports its load to nobody")
+	}
 	s.write("envoy.yaml", got.out)
 	if out, err := exec.Command(s.envoy, "--mode", "validate", "-c", filepath.Join(s.dir, "envoy.yaml")).CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
@@ -148,6 +151,13 @@ func TestWithoutSidecar(t *testing.T) {
 			if got := call("health", "--ready", "--admin", admin); got.code != 0 {
 				t.Errorf("%+v", got)
 			}
+			s.until(func() error { // it reports its load
+				_, body, err := get("http://" + admin + "/metrics")
+				if err == nil && (!strings.Contains(body, "\nbackworks_lrs_streams 1\n") || strings.Contains(body, "\nbackworks_lrs_reports_total 0\n")) {
+					err = errors.New("no load report")
+				}
+				return err
+			})
 			p.signal(syscall.SIGTERM)
 			p.end(0)
 			s.mustSay("two")
