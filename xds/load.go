@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"strconv"
+	"strings"
 	"time"
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
@@ -93,7 +94,7 @@ func (r *loadRequest) parse(b []byte) error {
 }
 
 func (r *loadRequest) cluster(m *endpointv3.ClusterStats) ClusterLoad {
-	out := ClusterLoad{Cluster: m.GetClusterName(), Interval: m.GetLoadReportInterval().AsDuration(), Dropped: m.GetTotalDroppedRequests()}
+	out := ClusterLoad{Cluster: cut(m.GetClusterName()), Interval: m.GetLoadReportInterval().AsDuration(), Dropped: m.GetTotalDroppedRequests()}
 	for _, l := range m.GetUpstreamLocalityStats() {
 		out.Counts = out.plus(Counts{
 			Issued: l.GetTotalIssuedRequests(), Successes: l.GetTotalSuccessfulRequests(),
@@ -106,11 +107,19 @@ func (r *loadRequest) cluster(m *endpointv3.ClusterStats) ClusterLoad {
 			}
 			if c != (Counts{}) && r.left > 0 {
 				r.left--
-				out.Endpoints = append(out.Endpoints, EndpointLoad{addressOf(e.GetAddress()), c})
+				out.Endpoints = append(out.Endpoints, EndpointLoad{cut(addressOf(e.GetAddress())), c})
 			}
 		}
 	}
 	return out
+}
+
+// cut shortens a name that is too long to be an honest one.
+func cut(name string) string {
+	if len(name) <= maxLoadName {
+		return name
+	}
+	return strings.ToValidUTF8(name[:maxLoadName], "")
 }
 
 func addressOf(a *corev3.Address) string {

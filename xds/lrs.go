@@ -31,6 +31,8 @@ const (
 	// maxLoadClusters and maxLoadEndpoints bound what of a report is listed.
 	maxLoadClusters  = 10_000
 	maxLoadEndpoints = 30_000
+	// maxLoadName bounds the names in a report, in bytes: some are kept.
+	maxLoadName = 256
 )
 
 // loads is what is kept of the load streams.
@@ -82,6 +84,7 @@ func (s *Server) registerLRS() {
 	if s.loads.every <= 0 {
 		s.loads.every = loadEvery
 	}
+	s.loads.every = min(s.loads.every, maxLoadEvery)
 	// Not by the generated code: the messages are our own, see loadRequest.
 	s.grpc.RegisterService(&grpc.ServiceDesc{
 		ServiceName: loadv3.LoadReportingService_ServiceDesc.ServiceName,
@@ -131,8 +134,8 @@ func (s *Server) serveLoads(g grpc.ServerStream) (err error) {
 	if err := g.RecvMsg(&first); err != nil {
 		return quiet(err)
 	}
-	if l.node, err = parseNode(first.node); err != nil || l.node.ID == "" {
-		return status.Error(codes.InvalidArgument, "the first request of a load stream must have a node with an id")
+	if l.node, err = parseNode(first.node); err != nil || l.node.ID == "" || len(l.node.ID) > maxLoadName {
+		return status.Errorf(codes.InvalidArgument, "the first request of a load stream must have a node with an id of at most %d bytes", maxLoadName)
 	}
 	if err := s.permits(g.Context(), l.node); err != nil {
 		return status.Error(codes.PermissionDenied, err.Error())
@@ -168,7 +171,7 @@ func (l *loadStream) ask(every time.Duration) {
 // loadInterval is how often the nth client is to report. Those above loadShare report
 // less often, so that a fleet of thousands does not fill the network with reports.
 func (s *Server) loadInterval(n int) time.Duration {
-	return min(s.loads.every*time.Duration(1+(n-1)/loadShare), max(maxLoadEvery, s.loads.every))
+	return min(s.loads.every*time.Duration(1+(n-1)/loadShare), maxLoadEvery)
 }
 
 func (l *loadStream) run() error {

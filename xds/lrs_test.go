@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -163,6 +164,7 @@ func TestLoadReportsAreChecked(t *testing.T) {
 		return nil
 	}})
 	r.reports(nil).ends(codes.InvalidArgument)
+	r.reports(&corev3.Node{Id: strings.Repeat("n", maxLoadName+1)}).ends(codes.InvalidArgument)
 	r.reports(&corev3.Node{Id: "stolen"}).ends(codes.PermissionDenied)
 	p := r.reports(&corev3.Node{Id: "n"})
 	p.asked()
@@ -202,6 +204,10 @@ func TestLoadReportIsBounded(t *testing.T) {
 	}
 	if a := r.clusters[0]; len(a.Endpoints) != maxLoadEndpoints || a.Issued != maxLoadEndpoints+5 || len(r.clusters[1].Endpoints) != 0 {
 		t.Errorf("%d endpoints of %+v", len(a.Endpoints), a.Counts)
+	}
+	long := loadRequest{left: 1}
+	if c := long.cluster(stats(strings.Repeat("ü", maxLoadName), 1, 1)); c.Cluster != strings.Repeat("ü", maxLoadName/2) || c.Issued != 1 {
+		t.Errorf("a long name became %q", c.Cluster)
 	}
 	if len(r.clusters) != maxLoadClusters {
 		t.Errorf("%d clusters", len(r.clusters))

@@ -85,6 +85,6 @@ type Options struct {
 	Permit func(ctx context.Context, node Node) error
 	// LoadEvery is how often clients are asked to report their load. Default 1 s: a
 	// rollout that is judged by errors sees them within two. Where many report, they
-	// are asked less often (see loadInterval).
+	// are asked less often (see loadInterval); the longest is 20 s.
 	LoadEvery time.Duration
 }
