@@ -26,7 +26,7 @@ type reporter struct {
 
 func (r *rig) reports(node *corev3.Node) *reporter {
 	r.t.Helper()
-	ctx, cancel := context.WithCancel(r.t.Context())
+	ctx, cancel := context.WithTimeout(r.t.Context(), patience)
 	r.t.Cleanup(cancel)
 	stream, err := loadv3.NewLoadReportingServiceClient(r.conn).StreamLoadStats(ctx, grpc.MaxCallSendMsgSize(maxRequest))
 	if err != nil {

@@ -72,6 +72,9 @@ func TestSecretsAreWithheld(t *testing.T) {
 		if !is.secret || bytes.Contains(is.content.Value, []byte(hidden)) {
 			t.Errorf("%s: secret is %v, shown is %q", name, is.secret, is.content.Value)
 		}
+		if r.url == typeSecret && bytes.Contains(is.content.Value, []byte("chain")) {
+			t.Errorf("%s: more than its name is shown: %q", name, is.content.Value)
+		}
 		if !bytes.Contains(is.content.Value, []byte("shown")) || is.content.TypeUrl != r.url {
 			t.Errorf("%s: too much is withheld: %q", name, is.content.Value)
 		}
