@@ -77,20 +77,21 @@ type Options struct {
 // Fleet is the pipeline and what is known of the Envoys.
 type Fleet struct {
 	Options
-	log      hclog.Logger
-	resolver *resolver
-	keeper   *keeper
-	archive  *archive
-	members  *members
-	how      Rollouts
-	asks     chan func(context.Context)
-	view     atomic.Pointer[view]
-	shown    atomic.Pointer[shown]
-	counts   counts
-	loads    loads
-	admins   []*admin
-	started  sync.Once
-	done     chan struct{}
+	log        hclog.Logger
+	resolver   *resolver
+	keeper     *keeper
+	archive    *archive
+	members    *members
+	how        Rollouts
+	adminLoads adminLoads
+	asks       chan func(context.Context)
+	view       atomic.Pointer[view]
+	shown      atomic.Pointer[shown]
+	counts     counts
+	loads      loads
+	admins     []*admin
+	started    sync.Once
+	done       chan struct{}
 
 	// What follows belongs to the goroutine of Start and Run.
 	rollouts map[string]*rollout // by main file
@@ -124,7 +125,7 @@ func New(o Options) *Fleet {
 		rollouts: map[string]*rollout{},
 		dialects: newDialects(o.Groups, log),
 	}
-	f.how.checked = f.checked
+	f.how.checked, f.how.load = f.checked, f.loadOf
 	f.view.Store(&view{})
 	f.shown.Store(&shown{})
 	for _, address := range o.Envoys {
@@ -164,6 +165,7 @@ func (f *Fleet) Run(ctx context.Context) error {
 	defer cancel()
 	helpers.Go(func() { f.keeper.run(ctx) })
 	helpers.Go(func() { f.archive.run(ctx) })
+	helpers.Go(func() { f.askLoads(ctx) })
 	f.Start(ctx)
 	helpers.Go(func() { f.resolver.run(ctx) })
 	for {

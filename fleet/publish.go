@@ -95,10 +95,13 @@ func (f *Fleet) publish(result *blueprints.Result, resources map[*blueprints.Blu
 // advance takes every rollout as far as it may go, and pushes what comes of it.
 func (f *Fleet) advance(now time.Time) {
 	f.again = time.Time{}
+	judging := false
 	for _, r := range f.rollouts {
 		_, again := r.look(now)
 		f.again = earliest(f.again, again)
+		judging = judging || r.judge != nil
 	}
+	f.adminLoads.wanted.Store(judging)
 	f.push()
 }
 

@@ -76,8 +76,8 @@ type Rollouts struct {
 
 	// checked is told what came of Check.
 	checked func(file, version string, err error)
-	// load gives a node's answers and errors since it connected.
-	load func(node string) (answers, errors uint64)
+	// load gives what a node has answered; false: that is not known.
+	load func(node string) (Load, bool)
 }
 
 func (h Rollouts) of(bp *blueprints.Blueprint) blueprints.Rollout {

@@ -227,11 +227,14 @@ func (r *rollout) watch(nodes []member, now time.Time) (again time.Time) {
 	}
 	how := r.how.of(r.next.bp)
 	if r.good != nil && how.Watch > 0 && r.stage != Spread {
-		if reason := r.judged(nodes, how, now); reason != "" {
+		if reason := r.judged(nodes, how.MaxErrors); reason != "" {
 			r.refuse(Verdict{Reason: reason}, now)
 			return again
 		}
 		if end := r.acked.Add(how.Watch); now.Before(end) {
+			if how.MaxErrors > 0 {
+				return earliest(end, now.Add(judgeEvery))
+			}
 			return end
 		}
 	}

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"backworks/blueprints"
+	"backworks/envoy"
+	"backworks/xds"
 )
 
 // TestNobodyConnected: the newest is taken, and tried by those that come.
@@ -79,15 +81,18 @@ func TestErrors(t *testing.T) {
 	}{"worse": {100, 20, Refused}, "hardly worse": {100, 8, Spread}, "too few to tell": {20, 20, Spread}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			loads := map[string]load{"a": {1000, 900}, "b": {1000, 0}, "c": {1000, 0}}
-			s := newStages(t, "a", "b", "c")
-			s.r.how.load = func(id string) (uint64, uint64) { return loads[id].answers, loads[id].errors }
+			load := func(answers, errors uint64) Load {
+				return Load{Counts: xds.Counts{Successes: answers - errors, Errors: errors}}
+			}
+			loads := map[string]Load{"a": load(1000, 900), "b": load(1000, 0), "c": load(1000, 0)}
+			s := newStages(t, "a", "b", "c", "d")
+			s.r.how.load = func(id string) (Load, bool) { l, ok := loads[id]; return l, ok }
 			s.accepted("1")
 			s.how.Watch, s.how.MaxErrors = 10*time.Second, 5
 			s.load("2")
 			s.sync("a")
-			loads["a"] = load{1000 + c.answers, 900 + c.errors}
-			loads["b"], loads["c"] = load{1100, 5}, load{1100, 5}
+			loads["a"] = load(1000+c.answers, 900+c.errors)
+			loads["b"], loads["c"] = load(1100, 5), load(1100, 5)
 			s.pass(10 * time.Second)
 			s.stage(c.want)
 			if p, bad := s.r.problem(); bad && !strings.Contains(p.Message, "20.0 % of the answers of a are errors, and 5.0 %") {
@@ -145,5 +150,24 @@ func TestRevert(t *testing.T) {
 	s.want("a=3 b=1")
 	if _, bad := s.r.problem(); bad {
 		t.Error("a version that is being tried has a problem")
+	}
+}
+
+// TestAdminLoads: a node whose counters begin anew is judged by what came since.
+func TestAdminLoads(t *testing.T) {
+	t.Parallel()
+	var a adminLoads
+	host := func(good, bad uint64) Load {
+		return seen{clusters: map[string]envoy.Cluster{"c": {Hosts: []envoy.Host{{RequestsSuccess: good, RequestsError: bad}, {RequestsSuccess: 1}}}}}.load()
+	}
+	a.set("n", host(10, 4))
+	before := a.known["n"]
+	a.set("n", host(15, 5))
+	if since := a.known["n"].After(before); since.Successes != 5 || since.Errors != 1 {
+		t.Errorf("since then %+v", since)
+	}
+	a.set("n", host(3, 2))
+	if since := a.known["n"].After(before); since.Successes != 4 || since.Errors != 2 {
+		t.Errorf("anew %+v", since)
 	}
 }

@@ -1,0 +1,128 @@
+package fleet
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// judge compares the nodes that are watched with the others.
+type judge struct {
+	began map[string]Load // what each node had done when it was first looked at
+}
+
+const (
+	// leastAnswers is below what the errors of the watched nodes mean nothing.
+	leastAnswers = 50
+	// judgeEvery is how often errors are looked at while a step is watched: as often as
+	// Envoys report them.
+	judgeEvery = time.Second
+)
+
+// judged is why the nodes that are watched are worse than the others; "" when they are
+// not, or too little is known.
+func (r *rollout) judged(nodes []member, most float64) string {
+	if most == 0 || r.how.load == nil {
+		return ""
+	}
+	if r.judge == nil {
+		r.judge = &judge{began: map[string]Load{}}
+	}
+	var watched, others Load
+	for _, n := range nodes {
+		now, known := r.how.load(n.node.ID)
+		if !known {
+			continue
+		}
+		before, known := r.judge.began[n.node.ID]
+		if !known {
+			before = now
+			r.judge.began[n.node.ID] = now
+		}
+		sum := &others
+		if r.on[n.node.ID] {
+			sum = &watched
+		}
+		since := now.After(before)
+		sum.Successes += since.Successes
+		sum.Errors += since.Errors
+	}
+	if watched.Successes+watched.Errors < leastAnswers {
+		return ""
+	}
+	is, elsewhere := 100*watched.ErrorShare(), 100*others.ErrorShare()
+	if is-elsewhere <= most {
+		return ""
+	}
+	return fmt.Sprintf("%.1f %% of the answers of %s are errors, and %.1f %% of the others': rollout.max_errors is %g %%", is, joined(r.on), elsewhere, most)
+}
+
+// adminLoads are the loads of Envoys by their admin interfaces, for those that do not
+// report them. They are asked only while somebody wants to know.
+type adminLoads struct {
+	wanted atomic.Bool
+	mu     sync.Mutex
+	known  map[string]Load // by node id
+}
+
+// askLoads asks, once a second, until ctx ends.
+func (f *Fleet) askLoads(ctx context.Context) {
+	tick := time.NewTicker(judgeEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if !f.adminLoads.wanted.Load() || len(f.admins) == 0 {
+			continue
+		}
+		for _, answers := range f.clusters(ctx) {
+			for _, a := range answers {
+				f.adminLoads.set(a.node, a.load())
+			}
+		}
+	}
+}
+
+// set takes a node's load over. A cluster that changed counts anew: then all does, as on
+// another stream.
+func (a *adminLoads) set(node string, l Load) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	before := a.known[node]
+	l.Stream = before.Stream
+	if l.Successes < before.Successes || l.Errors < before.Errors {
+		l.Stream++
+	}
+	if a.known == nil {
+		a.known = map[string]Load{}
+	}
+	a.known[node] = l
+}
+
+// load adds up what all targets of an Envoy answered.
+func (s seen) load() (l Load) {
+	for _, c := range s.clusters {
+		for _, h := range c.Hosts {
+			l.Counts.Successes += h.RequestsSuccess
+			l.Counts.Errors += h.RequestsError
+		}
+	}
+	l.Issued = l.Successes + l.Errors
+	return l
+}
+
+// loadOf is what a node reports of its load, or else what its admin interface tells.
+func (f *Fleet) loadOf(node string) (Load, bool) {
+	if l, ok := f.Load(node); ok {
+		return l, true
+	}
+	f.adminLoads.mu.Lock()
+	defer f.adminLoads.mu.Unlock()
+	l, ok := f.adminLoads.known[node]
+	return l, ok
+}
