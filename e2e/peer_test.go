@@ -32,8 +32,9 @@ type peer struct {
 	names map[string][]string        // subscribed, by type
 	// refuses is what it refuses: resources in which these bytes are.
 	refuses []byte
-	nacked  time.Time
-	edits   []int // in the order in which they came
+	nacked  time.Time // the first time
+	back    time.Time // when routes came last
+	edits   []int     // in the order in which they came
 	synced  map[int]time.Time
 	sent    int // resources that it was sent, but those that warm a cluster
 	streams int

@@ -113,7 +113,9 @@ func (s *peerStream) next() error {
 	}
 	for _, r := range put {
 		if len(s.refuses) > 0 && bytes.Contains(r.Resource.Value, s.refuses) {
-			s.nacked = time.Now()
+			if s.nacked.IsZero() {
+				s.nacked = time.Now()
+			}
 			return s.say(url, nil, nil, &statuspb.Status{Code: 3, Message: "does not like " + r.Name})
 		}
 	}
@@ -143,6 +145,7 @@ func (s *peerStream) apply(url string, put []*discoveryv3.Resource, gone []strin
 var editMark = regexp.MustCompile(`edit-(\d+)`)
 
 func (s *peerStream) noteEdit(route []byte) {
+	s.back = time.Now()
 	if m := editMark.FindSubmatch(route); m != nil {
 		n, _ := strconv.Atoi(string(m[1]))
 		if s.edits = append(s.edits, n); s.synced[n].IsZero() {
