@@ -91,3 +91,12 @@ func (p *process) version() string {
 	}
 	return s.Blueprints[0].Version
 }
+
+// countNodes counts the nodes of a status as JSON.
+func countNodes(text string) int {
+	var s status
+	if json.Unmarshal([]byte(text), &s) != nil {
+		return -1
+	}
+	return len(s.Nodes)
+}

@@ -28,7 +28,7 @@ func (f *Fleet) meet(set *blueprints.Set) {
 			f.log.Warn("the version that was accepted last cannot be served", "blueprint", bp.Position.File, "version", last.Version, "error", err)
 			continue
 		}
-		r.good, r.revived = good, true
+		r.good, r.revived, r.quiet = good, true, true
 	}
 }
 

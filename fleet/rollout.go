@@ -53,6 +53,9 @@ type rollout struct {
 	at, acked time.Time
 	// revived: good was accepted in an earlier run, whose nodes may come back.
 	revived bool
+	// quiet: nodes that come back with what another process gave them are left alone,
+	// until it is known what is good: it may be newer than what this one knows.
+	quiet   bool
 	judge   *judge
 	verdict *Verdict // why newest is not served; nil when it is, or may still be
 	trail   []Step
@@ -122,11 +125,11 @@ func (r *rollout) take(rel *release, now time.Time) {
 	switch {
 	case r.good != nil && r.good.version() == rel.version():
 		r.drop()
-		r.verdict = nil
+		r.verdict, r.quiet = nil, false
 		r.mark(Accepted, now, "it is served already")
 	case r.good != nil && v != nil:
 		r.drop()
-		r.verdict = v
+		r.verdict, r.quiet = v, false
 		r.mark(v.Stage, now, "not tried again: "+v.Reason)
 	default:
 		r.begin(rel, now)
@@ -220,6 +223,7 @@ func (r *rollout) acknowledged() bool {
 // accept ends a rollout well.
 func (r *rollout) accept(now time.Time) {
 	r.archive.record(r.file, r.next, Verdict{Stage: Accepted, At: now})
+	r.quiet = false
 	r.good, r.next, r.on = r.next, nil, map[string]bool{}
 	r.mark(Accepted, now, "")
 }
@@ -228,6 +232,7 @@ func (r *rollout) accept(now time.Time) {
 // can be served than what was refused.
 func (r *rollout) refuse(v Verdict, now time.Time) {
 	v.Stage, v.At = Refused, now
+	r.quiet = false
 	r.verdict = &v
 	r.archive.record(r.file, r.next, v)
 	if r.good == nil {

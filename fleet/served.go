@@ -23,7 +23,7 @@ func (r *rollout) group() (xds.Group, bool) {
 	if base == nil {
 		return xds.Group{}, false
 	}
-	g := xds.Group{Release: base.xds, Others: map[string]xds.Release{}}
+	g := xds.Group{Release: base.xds, Others: map[string]xds.Release{}, Quiet: r.quiet && r.stage != Spread}
 	if r.next != nil && r.next != base {
 		for id := range r.on {
 			g.Others[id] = r.next.xds

@@ -16,11 +16,15 @@ type Group struct {
 	// Others are the nodes, by ID, that get another release: those that try a new
 	// one, or that are held on an old one.
 	Others map[string]Release
+	// Quiet leaves nodes that come back alone, with what they have, but for Others:
+	// where it is not known yet which release is to be theirs. It does not concern
+	// those that were connected before.
+	Quiet bool
 }
 
 // Equal says that both are the same releases for the same nodes, by identity.
 func (g Group) Equal(o Group) bool {
-	return g.Release == o.Release && maps.Equal(g.Others, o.Others)
+	return g.Release == o.Release && g.Quiet == o.Quiet && maps.Equal(g.Others, o.Others)
 }
 
 // Publish replaces what every group gets by a snapshot alone, and has each node asked

@@ -55,11 +55,11 @@ func TestSetsAreShared(t *testing.T) {
 			t.Errorf("%s: %s is not shared", what, short(url))
 		}
 	}
-	same("groups", after.view("x", ""), after.view("y", ""), typeCluster)
-	same("nodes", after.view("x", "n1"), after.view("x", "n2"), typeEndpoint)
-	same("versions", before.view("x", ""), after.view("x", ""), typeCluster)
-	same("versions", before.view("y", ""), after.view("y", ""), typeEndpoint)
-	same("versions", before.view("x", "n1"), after.view("x", "n1"), typeEndpoint)
+	same("groups", after.view("x", "", false), after.view("y", "", false), typeCluster)
+	same("nodes", after.view("x", "n1", false), after.view("x", "n2", false), typeEndpoint)
+	same("versions", before.view("x", "", false), after.view("x", "", false), typeCluster)
+	same("versions", before.view("y", "", false), after.view("y", "", false), typeEndpoint)
+	same("versions", before.view("x", "n1", false), after.view("x", "n1", false), typeEndpoint)
 }
 
 // A group's snapshot and endpoint state are one step: a cluster and its assignment
@@ -174,4 +174,31 @@ func TestUntouchedGroupsAreKept(t *testing.T) {
 	if s.world.Load().epoch == after.epoch {
 		t.Error("a group went, and nodes are not asked again")
 	}
+}
+
+// A quiet group leaves those alone that come back with something, but for the ones that
+// are named; who comes with nothing gets what all get.
+func TestQuiet(t *testing.T) {
+	modes(t, func(t *testing.T, delta bool) {
+		r := newRig(t, Options{})
+		v1, v2 := Release{Snapshot: NewSnapshot("1", []*Resource{cluster("a", 1)})}, Release{Snapshot: NewSnapshot("2", []*Resource{cluster("a", 2)})}
+		quiet := Group{Release: v1, Others: map[string]Release{"canary": v2}, Quiet: true}
+		r.server.PublishGroups(map[string]Group{"": quiet})
+		claim := say{url: typeCluster, version: "other", initial: map[string]string{"a": "other"}}
+		fresh, back, canary := r.connect(delta, "fresh"), r.connect(delta, "back"), r.connect(delta, "canary")
+		fresh.send(say{url: typeCluster})
+		if a := fresh.want(typeCluster, "a"); a.versions["a"] != cluster("a", 1).Version() {
+			t.Error("who comes with nothing does not get what all get")
+		}
+		canary.send(claim)
+		if a := canary.want(typeCluster, "a"); a.versions["a"] != cluster("a", 2).Version() {
+			t.Error("the named one does not get its own")
+		}
+		back.send(claim)
+		back.nothing()
+		r.server.PublishGroups(map[string]Group{"": {Release: v2}})
+		if a := back.want(typeCluster, "a"); a.versions["a"] != cluster("a", 2).Version() {
+			t.Error("who came back does not get what all get in the end")
+		}
+	})
 }

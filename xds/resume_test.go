@@ -126,7 +126,7 @@ func TestReconnectWhileWarming(t *testing.T) {
 }
 
 func assignmentVersion(r *rig) string {
-	return r.server.world.Load().view("", "").sets[typeEndpoint].sum.String()
+	return r.server.world.Load().view("", "", false).sets[typeEndpoint].sum.String()
 }
 
 // A client that comes back and names no other type is not made to wait for long.

@@ -76,7 +76,7 @@ func (s *stream) snapshotStatus(w *world) NodeStatus {
 		Protocol: s.protocol(), Connected: s.since, Metadata: s.node.Metadata,
 	}
 	// What was published since the stream last looked is not there yet.
-	fresh := s.view != nil && s.fits && w.view(s.group, s.node.ID) == s.view
+	fresh := s.view != nil && s.fits && w.view(s.group, s.node.ID, s.resumed) == s.view
 	if s.view != nil {
 		out.Snapshot, out.Synced = s.view.version, fresh && s.synced == s.view
 	}

@@ -174,7 +174,8 @@ func (s *stream) introduce(r *request, w *world) {
 	if node.ID == "" {
 		s.log.Warn("node has no id", "peer", s.peer)
 	}
-	s.note(func() { s.node, s.introduced = node, true })
+	back := claim{version: r.version, initial: r.initial}
+	s.note(func() { s.node, s.introduced, s.resumed = node, true, !back.empty() })
 	s.look(w)
 	s.log.Info("node connected", "group", s.group, "protocol", s.protocol(), "agent", node.UserAgent, "peer", s.peer)
 	if !s.fits { // a group that fits may be about to get something
@@ -200,7 +201,7 @@ func (s *stream) look(w *world) {
 	s.note(func() {
 		s.group, s.fits, s.view = group, fits, nil
 		if fits {
-			s.view = w.view(group, s.node.ID)
+			s.view = w.view(group, s.node.ID, s.resumed)
 		}
 	})
 	if s.announced && group != before {
@@ -220,9 +221,9 @@ func (s *stream) subscribe(r *request) *subscription {
 	// Envoy holds its requests for clusters back while one warms: a client that comes
 	// back and asks for assignments first has a cluster that waits for one.
 	sub.claim.doubted = r.url == typeEndpoint && s.subs[typeCluster] == nil
-	s.resumed = s.resumed || !sub.claim.empty()
 	s.subs[r.url] = sub
 	s.note(func() {
+		s.resumed = s.resumed || !sub.claim.empty()
 		s.inOrder = append(s.inOrder, sub)
 		slices.SortStableFunc(s.inOrder, func(a, b *subscription) int { return a.place - b.place })
 	})

@@ -19,6 +19,7 @@ type world struct {
 type group struct {
 	common *view
 	nodes  map[string]*view
+	quiet  bool
 }
 
 // view is what one node gets: the sets of a snapshot, with endpoint state over it.
@@ -27,14 +28,18 @@ type view struct {
 	sets    map[string]*set // by type URL; those in the order are all there
 }
 
-// view returns what a node gets, nil when its group has nothing.
-func (w *world) view(name, node string) *view {
+// view returns what a node gets, nil when its group has nothing, or leaves those alone
+// that came back.
+func (w *world) view(name, node string, back bool) *view {
 	g := w.groups[name]
 	if g == nil {
 		return nil
 	}
 	if v := g.nodes[node]; v != nil {
 		return v
+	}
+	if g.quiet && back {
+		return nil
 	}
 	return g.common
 }
@@ -133,7 +138,7 @@ func (st *state) build(name string, in interned) *group {
 		}
 		return views[r]
 	}
-	g := &group{common: on(published.Release), nodes: make(map[string]*view, len(published.Others))}
+	g := &group{common: on(published.Release), quiet: published.Quiet, nodes: make(map[string]*view, len(published.Others))}
 	for node, r := range published.Others {
 		if r.Snapshot != nil && r != published.Release {
 			g.nodes[node] = on(r)
