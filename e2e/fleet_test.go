@@ -173,26 +173,7 @@ func TestMixedFleet(t *testing.T) {
 	}
 	p.want(0, nil, "status", "--wait", "60s")
 
-	random := rand.New(rand.NewPCG(7, 7))
-	last := map[string]int{}
-	for i := 1; i <= edits; i++ {
-		g := groups[random.IntN(len(groups))]
-		bad := random.IntN(8) == 0
-		if bad { // by all that are simulated: the canary, or those behind it
-			for _, x := range peers[g] {
-				x.refuse(fmt.Sprintf("edit-%d.", i))
-			}
-		}
-		f.save(g, i, "")
-		if bad {
-			f.until(fmt.Sprintf("edit %d went back", i), func() bool { code, _ := p.command("status"); return code == 1 })
-			continue
-		}
-		last[g] = i
-		if random.IntN(3) > 0 { // else the next one comes upon it
-			f.all(peers[g], i)
-		}
-	}
+	f.shake(p, peers, edits)
 	for i, g := range groups {
 		edit := edits + 1 + i
 		f.save(g, edit, "")
@@ -216,5 +197,28 @@ func TestMixedFleet(t *testing.T) {
 	}
 	for _, l := range loads {
 		l.end(t)
+	}
+}
+
+// shake saves random edits, one in eight of which all simulated peers of the group
+// refuse: the canary, or those behind it.
+func (f *fleetSite) shake(p *process, peers map[string][]*peer, edits int) {
+	f.Helper()
+	random := rand.New(rand.NewPCG(7, 7))
+	for i := 1; i <= edits; i++ {
+		g := f.groups[random.IntN(len(f.groups))]
+		bad := random.IntN(8) == 0
+		if bad {
+			for _, x := range peers[g] {
+				x.refuse(fmt.Sprintf("edit-%d.", i))
+			}
+		}
+		f.save(g, i, "")
+		switch {
+		case bad:
+			f.until(fmt.Sprintf("edit %d went back", i), func() bool { code, _ := p.command("status"); return code == 1 })
+		case random.IntN(3) > 0: // else the next one comes upon it
+			f.all(peers[g], i)
+		}
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"net/http/httptest"
 	"os"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 
@@ -102,9 +101,8 @@ func TestTerm(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	came, answered := make(chan struct{}), make(chan struct{})
-	here := sync.OnceFunc(func() { close(came) }) // another test's Envoy may still check a port that was given again
 	slow := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
-		here()
+		close(came)
 		<-answered
 	}))
 	t.Cleanup(slow.Close)
@@ -121,8 +119,8 @@ func TestTerm(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.until("Envoy drains", func() bool {
-		status, _ := s.get(s.proxy + "/")
-		return status == 0 // it listens no more
+		status, _ := s.get(s.proxy + "/nowhere") // which Envoy answers itself
+		return status == 0                       // it listens no more
 	})
 	close(answered)
 	if status := <-answer; status != 200 {
