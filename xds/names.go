@@ -37,6 +37,7 @@ func (n *names) empty() bool { return !n.wild && len(n.list) == 0 }
 type interner struct {
 	mu  sync.Mutex
 	all map[[16]byte]weak.Pointer[names]
+	raw map[rawKey]weak.Pointer[names] // by how clients said it: see said
 }
 
 // get returns the set of these names; it takes the list over.

@@ -147,10 +147,8 @@ func (s *stream) resume(sub *subscription, goal *set) {
 		return
 	}
 	if s.delta {
-		var list []string
-		c.initial.each(func(name, _ string) { list = append(list, name) })
-		sub.sent = goal.resume(c.initial)
-		sub.sentNames = in.both(in.get(false, list), sub.names)
+		had := goal.resume(c.initial, in)
+		sub.sent, sub.sentNames = had.set, in.both(had.names, sub.names)
 	} else if c.version == goal.version(sub.names) {
 		sub.sent, sub.sentNames = goal, sub.names
 	}
