@@ -5,6 +5,9 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
+
+	"gopkg.in/yaml.v3"
 )
 
 // shape is how large a blueprint is. A blueprint has one listener and one route
@@ -16,6 +19,12 @@ type shape struct {
 	files int
 	// canary is rollout.canary: 0 gives an edit to all at once.
 	canary int
+}
+
+// size is the shape without what is not seen in the resources.
+func (s shape) size() shape {
+	s.canary = 0
+	return s
 }
 
 // site is a folder with a blueprint of a shape, and what was edited in it.
@@ -89,16 +98,7 @@ func (w *site) pools(b *strings.Builder, from, to int) {
 // it, and the edit is done when save is called, by rename, as editors do.
 func (w *site) edit() (next named, save func() error, err error) {
 	w.edits++
-	path, text := w.main(), ""
-	if w.files > 0 {
-		file := 0
-		for w.firstOf(file+1) <= w.edited() {
-			file++
-		}
-		path, text = w.file(file), w.included(file)
-	} else {
-		text = w.text()
-	}
+	path, text := w.target()
 	// Beside the folder, in which a file that appears would be seen.
 	beside := w.dir + ".next"
 	if err := os.WriteFile(beside, []byte(text), 0o600); err != nil {
@@ -107,6 +107,37 @@ func (w *site) edit() (next named, save func() error, err error) {
 	next, err = w.assignment()
 	return next, func() error { return os.Rename(beside, path) }, err
 }
+
+// target is the file that is edited, and what is to be in it.
+func (w *site) target() (path, text string) {
+	if w.files == 0 {
+		return w.main(), w.text()
+	}
+	file := 0
+	for w.firstOf(file+1) <= w.edited() {
+		file++
+	}
+	return w.file(file), w.included(file)
+}
+
+// readYAML is how long yaml.v3 takes to read the file that is edited into a Node, in
+// milliseconds.
+func (w *site) readYAML() (float64, error) {
+	_, text := w.target()
+	var took []float64
+	for range yamlReads {
+		var n yaml.Node
+		began := time.Now()
+		if err := yaml.Unmarshal([]byte(text), &n); err != nil {
+			return 0, err
+		}
+		took = append(took, ms(time.Since(began)))
+	}
+	return median(took), nil
+}
+
+// yamlReads is of how many the median is taken.
+const yamlReads = 7
 
 // assignment is that of the cluster which is edited.
 func (w *site) assignment() (named, error) {

@@ -12,11 +12,10 @@ type client struct {
 	fleet *fleet
 	id    string
 	*conn
-	subs      [kinds]subscription
-	named     bool     // the node was sent on this stream
-	waits     []string // assignments that clusters are warmed with
-	reached   *goal
-	connected bool
+	subs    [kinds]subscription
+	named   bool     // the node was sent on this stream
+	waits   []string // assignments that clusters are warmed with
+	reached *goal
 }
 
 // subscription is what a client knows of a kind.
@@ -102,6 +101,14 @@ func (c *client) ask(k kind, names *nameList) {
 	c.send(request)
 }
 
+// follow subscribes to what other resources name, unless that is so already. Who never
+// named anything does not begin with nothing, which would be everything.
+func (c *client) follow(k kind, names *nameList) {
+	if s := &c.subs[k]; names != s.names && (s.asked || len(names.list) > 0) {
+		c.ask(k, names)
+	}
+}
+
 // header is what requests begin with. Only the first of a stream tells the node.
 func (c *client) header(k kind) []byte {
 	f := fieldsOf(c.fleet.delta)
@@ -147,7 +154,7 @@ func (c *client) take(message []byte) error {
 	if err != nil || r.kind == kinds {
 		return fmt.Errorf("client %s: a response that it cannot read, or did not ask for: %w", c.id, err)
 	}
-	c.fleet.count(r, len(message))
+	c.fleet.bytes[r.kind].Add(int64(len(message)))
 	s := &c.subs[r.kind]
 	out := c.fleet.memory.apply(s.holds, r)
 	s.holds, s.nonce, s.version = out.to, r.nonce, r.version
@@ -159,9 +166,7 @@ func (c *client) take(message []byte) error {
 		c.warm(out)
 	case listeners:
 		c.request(listeners, r.nonce)
-		if names := s.holds.refs; len(names.list) > 0 && !c.subs[routes].asked || names != c.subs[routes].names && c.subs[routes].asked {
-			c.ask(routes, names)
-		}
+		c.follow(routes, s.holds.refs)
 	case routes:
 		c.request(routes, r.nonce)
 	}
@@ -172,11 +177,9 @@ func (c *client) take(message []byte) error {
 // takeClusters warms what is new or changed: the acknowledgement waits for its
 // assignments.
 func (c *client) takeClusters(out *outcome) {
-	s, eds := &c.subs[clusters], &c.subs[assignments]
+	s := &c.subs[clusters]
 	s.held = append(s.held, s.nonce)
-	if names := s.holds.refs; names != eds.names && (eds.asked || len(names.list) > 0) {
-		c.ask(assignments, names)
-	}
+	c.follow(assignments, s.holds.refs)
 	if len(c.waits) == 0 {
 		c.waits = out.changed
 	} else {

@@ -21,7 +21,7 @@ type fleet struct {
 	clients []*client
 	goal    atomic.Pointer[goal]
 
-	bytes, resources, responses [kinds]atomic.Int64
+	bytes [kinds]atomic.Int64
 
 	stop    context.CancelFunc
 	running sync.WaitGroup
@@ -69,20 +69,16 @@ func (f *fleet) disconnect() {
 	f.stop = func() {}
 }
 
-func (f *fleet) count(r response, size int) {
-	f.bytes[r.kind].Add(int64(size))
-	f.resources[r.kind].Add(int64(r.resources + r.gone))
-	f.responses[r.kind].Add(1)
+// received are the bytes so far.
+func (f *fleet) received() (sum int64) {
+	for k := range f.bytes {
+		sum += f.bytes[k].Load()
+	}
+	return sum
 }
 
-// received are the counts so far, of all kinds.
-func (f *fleet) received() (bytes, resources int64) {
-	for k := range f.bytes {
-		bytes += f.bytes[k].Load()
-		resources += f.resources[k].Load()
-	}
-	return bytes, resources
-}
+// besides are the bytes of all responses but those of one kind.
+func (f *fleet) besides(k kind) int64 { return f.received() - f.bytes[k].Load() }
 
 // goal is a state that a number of clients is to reach.
 type goal struct {

@@ -2,51 +2,68 @@
 // product, from YAML files, against the caches of go-control-plane and against a floor
 // that sends ready-made bytes.
 //
-// In come the size of the fleet and of the blueprint; out goes a table with ratios, and
-// beside each bar whether it holds. Each server is a process of its own, and all of
-// them serve the very resources that the product's translation makes of the same
-// files; the clients are simulated in this process. It holds no code of the product.
+// In come the product's program and how many rounds to measure; out goes a table with
+// ratios, and beside each bar whether it holds. Each server is a process of its own,
+// and all of them serve the very resources that the product's translation makes of the
+// same files; the clients are simulated in this process. It holds no code of the
+// product.
 package main
 
 import (
-	"encoding/json"
 	"flag"
 	"fmt"
+	"io"
 	"os"
-	"time"
 )
 
 func main() {
-	if err := run1(os.Args[1:]); err != nil {
+	if err := command(os.Args[1:], os.Stdin, os.Stdout, os.Stderr); err != nil {
 		fmt.Fprintln(os.Stderr, "load:", err)
 		os.Exit(1)
 	}
 }
 
-func run1(args []string) error {
+// command is the whole program: without a word it measures everything; with "one", one
+// server, as its flags say; with "serve" it is a server under comparison.
+func command(args []string, in io.Reader, out, log io.Writer) error {
 	if len(args) == 3 && args[0] == "serve" {
-		return serve(args[1], args[2], os.Stdin, os.Stdout)
+		return serve(args[1], args[2], in, out)
 	}
-	fl := flag.NewFlagSet("load", flag.ExitOnError)
-	p := plan{shape: shape{endpoints: 3}}
-	ours := fl.String("backworks", "bin/backworks", "")
-	fl.StringVar(&p.server, "server", oursName, "")
-	fl.BoolVar(&p.delta, "delta", false, "")
-	fl.IntVar(&p.clients, "clients", 1000, "")
-	fl.IntVar(&p.clusters, "clusters", 1000, "")
-	fl.IntVar(&p.routes, "routes", 200, "")
-	fl.IntVar(&p.files, "files", 0, "")
-	fl.IntVar(&p.edits, "edits", 7, "")
-	fl.BoolVar(&p.reconnect, "reconnect", true, "")
-	fl.DurationVar(&p.budget, "budget", 10*time.Second, "")
-	_ = fl.Parse(args)
-	self, _ := os.Executable()
-	f, err := measure(p, programs{*ours, self}, os.TempDir())
+	self, err := os.Executable()
 	if err != nil {
 		return err
 	}
-	b, _ := json.Marshal(map[string]any{"cold": f.coldTime, "coldCPU": f.coldCPU, "one": f.one, "first": f.first, "last": f.last, "spread": f.spread, "oneCPU": f.oneCPU,
-		"editCPU": f.editCPU, "editBytes": f.editBytes, "editAllocs": f.editAllocs, "rss": f.rss, "back": f.backTime, "backCPU": f.backCPU, "backBytes": f.backBytes, "backRes": f.backResources, "simCPU": f.simulatorCPU})
-	fmt.Println(string(b))
-	return nil
+	flags := flag.NewFlagSet("load", flag.ContinueOnError)
+	flags.SetOutput(log)
+	ours := flags.String("backworks", "bin/backworks", "the product's `PROGRAM`")
+	if len(args) > 0 && args[0] == "one" {
+		p := &plan{shape: shape{endpoints: 3}}
+		p.flags(flags)
+		if err := flags.Parse(args[1:]); err != nil {
+			return err
+		}
+		f, err := measure(*p, programs{*ours, self}, os.TempDir())
+		if err != nil {
+			return err
+		}
+		return table(out, []result{{*p, f}})
+	}
+	rounds := flags.Int("rounds", 3, "how often to measure each server")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	return bench(programs{*ours, self}, *rounds, out, log)
+}
+
+func (p *plan) flags(to *flag.FlagSet) {
+	to.StringVar(&p.server, "server", oursName, "what to measure")
+	to.BoolVar(&p.delta, "delta", true, "delta, or else SotW")
+	to.IntVar(&p.clients, "clients", 1000, "simulated Envoys")
+	to.IntVar(&p.clusters, "clusters", 1000, "clusters")
+	to.IntVar(&p.routes, "routes", 200, "routes")
+	to.IntVar(&p.files, "files", 0, "included files over which the clusters are spread; 0: none")
+	to.IntVar(&p.canary, "canary", 0, "rollout.canary")
+	to.IntVar(&p.edits, "edits", 7, "edits, with one client and with all")
+	to.BoolVar(&p.reconnect, "reconnect", true, "have all come back at once")
+	to.DurationVar(&p.budget, "budget", editBudget, "for the edits; at least 3 are made")
 }

@@ -15,22 +15,28 @@ type plan struct {
 	delta          bool
 	clients, edits int
 	reconnect      bool
-	// budget ends the edits of a slow server early; 3 are made in any case.
+	// budget ends the edits of a slow server early.
 	budget time.Duration
 }
 
-// figures are what came of it. Times are in milliseconds, memory is in KiB.
+// figures are what came of it, in milliseconds, bytes and numbers.
 type figures struct {
-	coldTime, coldCPU        float64
-	one, first, last, spread []float64 // of edits: with one client; with all, the first, the last, and between them
-	oneCPU, editCPU          float64   // an edit
-	editBytes, editAllocs    float64   // an edit and client
-	rss                      float64   // a client
-	backTime, backCPU        float64
-	backBytes, backResources float64 // assignments aside
-	simulatorCPU             float64 // an edit
-	yamlRead                 float64
+	coldTime, coldCPU float64
+	// Edits: with one client; with all, until the first and the last has it.
+	one, first, last []float64
+	alone, all       cost
+	rss              float64 // a client
+	backTime         float64
+	backCPU          float64
+	backBytes        float64 // of resources, those of assignments aside
+	yaml             float64 // yaml.v3 reads the edited file into a Node
 }
+
+// cost is what an edit takes, besides time.
+type cost struct{ cpu, mallocs, bytes, simulator float64 }
+
+// leastEdits are made however slow the server is.
+const leastEdits = 3
 
 // arriveLimit is for the slowest there is: a cold sync of thousands.
 const arriveLimit = 5 * time.Minute
@@ -72,7 +78,7 @@ func measure(p plan, programs programs, dir string) (out figures, err error) {
 	}()
 	r.fleet = newFleet(r.server.address, p.delta)
 	defer r.fleet.disconnect()
-	for _, step := range []func() error{r.alone, r.cold, r.together, r.back} {
+	for _, step := range []func() error{r.single, r.cold, r.together, r.back} {
 		if err := step(); err != nil {
 			log, _ := os.ReadFile(filepath.Join(dir, "log"))
 			return out, fmt.Errorf("%s, delta %v: %w\n%s", p.server, p.delta, err, tail(log))
@@ -101,17 +107,18 @@ func (r *run) look() error {
 	return err
 }
 
-// alone measures edits with one client.
-func (r *run) alone() error {
+// single measures edits with one client.
+func (r *run) single() (err error) {
 	g := r.fleet.aim(r.want, 1)
 	r.fleet.grow(1)
 	if _, _, err := r.fleet.wait(g, arriveLimit); err != nil {
 		return err
 	}
 	r.server.quiet()
-	began := r.server.cpu()
-	n, err := r.edit(1, func(t0, _, last time.Time) { r.one = append(r.one, ms(last.Sub(t0))) })
-	r.oneCPU = ms(r.server.cpu()-began) / float64(n)
+	if r.alone, err = r.edit(1, func(t0, _, last time.Time) { r.one = append(r.one, ms(last.Sub(t0))) }); err != nil {
+		return err
+	}
+	r.yaml, err = r.site.readYAML()
 	return err
 }
 
@@ -134,58 +141,61 @@ func (r *run) cold() error {
 	return nil
 }
 
-// together measures edits with all clients.
-func (r *run) together() error {
+// together measures edits with all clients, and how much memory those take.
+func (r *run) together() (err error) {
 	if r.clients == 1 {
 		return nil
 	}
-	cpu, self := r.server.cpu(), selfCPU()
-	bytes, _ := r.fleet.received()
-	mallocs, err := r.server.mallocs()
-	if err != nil {
-		return err
-	}
-	n, err := r.edit(r.clients, func(t0, first, last time.Time) {
-		r.first, r.last, r.spread = append(r.first, ms(first.Sub(t0))), append(r.last, ms(last.Sub(t0))), append(r.spread, ms(last.Sub(first)))
+	r.all, err = r.edit(r.clients, func(t0, first, last time.Time) {
+		r.first, r.last = append(r.first, ms(first.Sub(t0))), append(r.last, ms(last.Sub(t0)))
 	})
-	if err != nil {
-		return err
-	}
-	r.editCPU, r.simulatorCPU = ms(r.server.cpu()-cpu)/float64(n), ms(selfCPU()-self)/float64(n)
-	after, _ := r.fleet.received()
-	r.editBytes = float64(after-bytes) / float64(n*r.clients)
-	more, err := r.server.mallocs()
-	r.editAllocs = (more - mallocs) / float64(n*r.clients)
-	r.rss = (r.server.rss() - r.rss) / 1024 / float64(r.clients-1)
+	r.rss = (r.server.rss() - r.rss) / float64(r.clients-1)
 	return err
 }
 
 // edit edits one endpoint again and again, until that reached all clients.
-func (r *run) edit(clients int, took func(t0, first, last time.Time)) (n int, err error) {
-	for began := time.Now(); n < r.edits && (n < 3 || time.Since(began) < r.budget); n++ {
-		next, save, err := r.site.edit()
+func (r *run) edit(clients int, took func(t0, first, last time.Time)) (c cost, err error) {
+	mallocs, err := r.server.mallocs()
+	if err != nil {
+		return c, err
+	}
+	cpu, simulator := r.server.cpu(), selfCPU()
+	bytes := r.fleet.received()
+	n := 0
+	for began := time.Now(); n < r.edits && (n < leastEdits || time.Since(began) < r.budget); n++ {
+		t0, g, err := r.editOnce(clients)
 		if err != nil {
-			return n, err
-		}
-		if err := r.want[assignments].replace(&r.edited, next); err != nil {
-			return n, err
-		}
-		g := r.fleet.aim(r.want, clients)
-		t0 := time.Now()
-		if err := save(); err != nil {
-			return n, err
-		}
-		if err := r.server.edited(); err != nil {
-			return n, err
+			return c, err
 		}
 		first, last, err := r.fleet.wait(g, arriveLimit)
 		if err != nil {
-			return n, err
+			return c, err
 		}
 		took(t0, first, last)
 		r.server.quiet()
 	}
-	return n, nil
+	c.cpu, c.simulator = ms(r.server.cpu()-cpu)/float64(n), ms(selfCPU()-simulator)/float64(n)
+	c.bytes = float64(r.fleet.received()-bytes) / float64(n)
+	more, err := r.server.mallocs()
+	c.mallocs = (more - mallocs) / float64(n)
+	return c, err
+}
+
+// editOnce makes an edit, and returns when the file was renamed, and the goal.
+func (r *run) editOnce(clients int) (t0 time.Time, g *goal, err error) {
+	next, save, err := r.site.edit()
+	if err != nil {
+		return t0, nil, err
+	}
+	if err := r.want[assignments].replace(&r.edited, next); err != nil {
+		return t0, nil, err
+	}
+	g = r.fleet.aim(r.want, clients)
+	t0 = time.Now()
+	if err := save(); err != nil {
+		return t0, nil, err
+	}
+	return t0, g, r.server.edited()
 }
 
 // back measures how all come back at once, with nothing changed.
@@ -195,20 +205,17 @@ func (r *run) back() error {
 	}
 	r.fleet.disconnect()
 	r.server.quiet()
-	bytes, resources := r.fleet.received()
-	eds, edsBytes := r.fleet.resources[assignments].Load(), r.fleet.bytes[assignments].Load()
+	before := r.fleet.besides(assignments)
 	began, cpu := time.Now(), r.server.cpu()
 	r.fleet.connect(r.fleet.clients)
 	r.backTime, r.backCPU = ms(r.server.quiet().Sub(began)), ms(r.server.cpu()-cpu)
-	b, n := r.fleet.received()
-	r.backBytes = float64(b - bytes - r.fleet.bytes[assignments].Load() + edsBytes)
-	r.backResources = float64(n - resources - r.fleet.resources[assignments].Load() + eds)
-	select {
-	case err := <-r.fleet.failed:
-		return err
-	default:
-		return nil
+	r.backBytes = float64(r.fleet.besides(assignments) - before)
+	// They are there, and hear of what comes next.
+	_, g, err := r.editOnce(r.clients)
+	if err == nil {
+		_, _, err = r.fleet.wait(g, arriveLimit)
 	}
+	return err
 }
 
 func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }

@@ -67,11 +67,11 @@ func field(b []byte, wanted protowire.Number) (out []byte) {
 
 // response is a response parsed at its top level. It points into the message.
 type response struct {
-	kind            kind
-	version, nonce  string
-	raw             []byte
-	content         uint64 // a hash of all but the nonce
-	resources, gone int
+	kind           kind
+	version, nonce string
+	raw            []byte
+	content        uint64 // a hash of all but the nonce
+	resources      int
 }
 
 var seed = maphash.MakeSeed()
@@ -89,8 +89,6 @@ func parse(b []byte) (response, error) {
 			r.kind = kindOf(v)
 		case responseNonce:
 			r.nonce, begin, end = string(v), from, to
-		case responseRemoved:
-			r.gone++
 		}
 	})
 	r.content = mix(maphash.Bytes(seed, b[:begin]), maphash.Bytes(seed, b[end:]))
