@@ -190,12 +190,13 @@ func (r *reply) touched(in *interner) *names {
 
 // resumed is what a client has by its own words.
 type resumed struct {
+	words *initial // kept, so that they need not be read again
 	set   *set
 	names *names
 }
 
 // resume returns what a client has that said so.
-func (s *set) resume(has initial, in *interner) resumed {
+func (s *set) resume(has *initial, in *interner) resumed {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return recall(&s.resumed, has.hash, func() resumed {
@@ -215,6 +216,6 @@ func (s *set) resume(has initial, in *interner) resumed {
 		if out.sum == s.sum && len(all) == len(s.all) {
 			out = s
 		}
-		return resumed{out, in.get(false, list)}
+		return resumed{has, out, in.get(false, list)}
 	})
 }

@@ -16,17 +16,18 @@ import (
 // only: a large client's names fill megabytes, and mostly are those of before.
 type request struct {
 	delta bool
-	known *interner // of names
+	known *interner // of what clients say
 
 	url, nonce, version string
 	node                []byte
 	refusal             *statuspb.Status
 	names               *names // nil: none were said
 	unsubscribe         []string
-	initial             initial
+	initial             *initial // nil: nothing is said to be there
 }
 
-// initial is what a client says it has when it comes back: names and versions.
+// initial is what a client says it has when it comes back: names and versions. It is
+// immutable; equal ones are the same pointer.
 type initial struct {
 	entries []byte // map entries as sent, tags included
 	hash    uint64 // of all of them, in any order
@@ -47,7 +48,8 @@ func (r *request) parse(b []byte) error {
 	if r.delta {
 		f = deltaFields
 	}
-	var said runs
+	var said, has runs
+	var hash uint64
 	for at := 0; at < len(b); {
 		number, v, n, err := nextField(b[at:])
 		if err != nil {
@@ -58,11 +60,8 @@ func (r *request) parse(b []byte) error {
 		case f.names:
 			said = said.with(at, at+n)
 		case f.initial:
-			if r.initial.entries == nil {
-				r.initial.entries = make([]byte, 0, len(b)-at) // little follows
-			}
-			r.initial.entries = append(r.initial.entries, b[at:at+n]...)
-			r.initial.hash += maphash.Bytes(seed, v)
+			has = has.with(at, at+n)
+			hash += maphash.Bytes(seed, v)
 		default:
 			err = r.take(f, number, v)
 		}
@@ -71,11 +70,13 @@ func (r *request) parse(b []byte) error {
 		}
 		at += n
 	}
-	if len(said) == 0 {
-		return nil
+	if len(has) > 0 {
+		r.initial = r.known.had(b, has, hash)
 	}
 	var err error
-	r.names, err = r.known.said(b, said)
+	if len(said) > 0 {
+		r.names, err = r.known.said(b, said)
+	}
 	return err
 }
 
@@ -144,7 +145,7 @@ func eachField(b []byte, f func(protowire.Number, []byte) error) error {
 }
 
 // each calls f with each name and version.
-func (i initial) each(f func(name, version string)) {
+func (i *initial) each(f func(name, version string)) {
 	// The entries were checked as fields; a broken one inside reads as empty.
 	_ = eachField(i.entries, func(_ protowire.Number, entry []byte) error {
 		var name, version string

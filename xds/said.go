@@ -97,3 +97,31 @@ func (i *interner) forgetSaid(key rawKey) {
 		delete(i.raw, key)
 	}
 }
+
+// had returns what stands in b at these places: names and versions, of this hash. A
+// fleet that comes back says thousands of them in each request, and all say the same.
+func (i *interner) had(b []byte, at runs, hash uint64) *initial {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if h := i.initials[hash].Value(); h != nil {
+		return h
+	}
+	h := &initial{hash: hash}
+	for _, run := range at {
+		h.entries = append(h.entries, b[run[0]:run[1]]...)
+	}
+	if i.initials == nil {
+		i.initials = map[uint64]weak.Pointer[initial]{}
+	}
+	i.initials[hash] = weak.Make(h)
+	runtime.AddCleanup(h, i.forgetHad, hash)
+	return h
+}
+
+func (i *interner) forgetHad(hash uint64) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if p, ok := i.initials[hash]; ok && p.Value() == nil {
+		delete(i.initials, hash)
+	}
+}

@@ -38,12 +38,12 @@ type subscription struct {
 // claim is what a first request says of what the client has.
 type claim struct {
 	version string
-	initial initial
+	initial *initial
 	// doubted: what it has is to be sent nevertheless.
 	doubted bool
 }
 
-func (c *claim) empty() bool { return c.version == "" && len(c.initial.entries) == 0 }
+func (c *claim) empty() bool { return c.version == "" && c.initial == nil }
 
 // response is one that the client did not answer yet.
 type response struct {
