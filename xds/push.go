@@ -38,7 +38,10 @@ func (s *stream) push(sub *subscription, now time.Time) error {
 	}
 	if sub.arrived(s.view) && !sub.doubtful(goal) {
 		sub.heldSince = time.Time{}
-		s.noteHeld(sub)
+		if at := (holding{sub.sent, sub.names}); at != sub.noted && len(sub.unanswered) == 0 && sub.refused == nil {
+			sub.noted = at
+			s.noteHeld(sub)
+		}
 		return nil
 	}
 	if w := s.mayChange(sub, now); w.blocked {

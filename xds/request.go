@@ -93,7 +93,7 @@ func (r *request) take(f fields, number protowire.Number, v []byte) error {
 	case f.node:
 		r.node = append([]byte(nil), v...)
 	case f.url:
-		r.url = string(v)
+		r.url = urlOf(v)
 	case f.unsubscribe:
 		r.unsubscribe = append(r.unsubscribe, string(v))
 	case f.nonce:
@@ -106,6 +106,16 @@ func (r *request) take(f fields, number protowire.Number, v []byte) error {
 		}
 	}
 	return nil
+}
+
+// urlOf returns a type URL, without a copy of those in the order.
+func urlOf(v []byte) string {
+	for _, r := range order {
+		if string(v) == r.url {
+			return r.url
+		}
+	}
+	return string(v)
 }
 
 // nextField reads the first field of b: its content and its length, tag included. The

@@ -23,6 +23,7 @@ type subscription struct {
 	sentNames   *names
 	unanswered  []*response // oldest first
 	again       *names      // to be sent whatever the client has
+	noted       holding     // what the status tells already
 	heldSince   time.Time   // when a change began to wait for another type
 	namedSince  time.Time   // since when nothing but the subscription is against a removal
 	nonce       string      // of the last response
@@ -33,6 +34,12 @@ type subscription struct {
 	// first and last are when responses were sent; held is what CSDS tells.
 	first, last time.Time
 	held        held
+}
+
+// holding is what a client has of a set.
+type holding struct {
+	set   *set
+	names *names
 }
 
 // claim is what a first request says of what the client has.

@@ -35,29 +35,33 @@ func spread(n int) shape {
 // sizes are of the blueprints that tell whether cost grows with them.
 var sizes = []int{10, 100, 1000, 10_000}
 
-// plans are everything that is measured, in one round.
-func plans() (all []plan) {
+// plans are everything that is measured in a round: those of a group in turn.
+func plans() (groups [][]plan) {
+	var all, sized []plan
 	for _, delta := range []bool{true, false} {
+		var many []plan
 		for _, server := range []string{oursName, floorName, linearName, snapshotName} {
-			all = append(all, plan{server: server, delta: delta, clients: 1000, edits: mainEdits, reconnect: true, shape: thousand, budget: editBudget})
+			p := plan{server: server, delta: delta, clients: 1000, edits: mainEdits, reconnect: true, shape: thousand, budget: editBudget}
+			all = append(all, p)
+			if server == oursName || server == floorName {
+				p.clients, p.edits = 5000, fewEdits
+				many = append(many, p)
+			}
 		}
-	}
-	canary := plan{shape: thousand, server: oursName, delta: true, clients: 1000, edits: mainEdits, budget: editBudget}
-	canary.canary = 1
-	all = append(all, canary)
-	for _, delta := range []bool{true, false} {
-		for _, server := range []string{oursName, floorName} {
-			all = append(all, plan{shape: thousand, server: server, delta: delta, clients: 5000, edits: fewEdits, reconnect: true, budget: editBudget})
+		if delta {
+			p := all[0]
+			p.canary, p.reconnect = 1, false
+			all = append(all, p)
 		}
+		groups = append(groups, many)
 	}
 	for _, n := range sizes {
-		all = append(all, plan{shape: spread(n), server: oursName, delta: true, clients: 100, edits: 2 * mainEdits, budget: editBudget})
+		sized = append(sized, plan{server: oursName, delta: true, clients: 100, edits: 2 * mainEdits, shape: spread(n), budget: editBudget})
 	}
-	return all
+	return append([][]plan{all}, append(groups, sized)...)
 }
 
-// bench measures all plans in turn, round after round, so that what else the machine
-// does concerns all of them.
+// bench measures all plans, round after round.
 func bench(programs programs, rounds int, out, log io.Writer) error {
 	dir, err := os.MkdirTemp("", "load")
 	if err != nil {
@@ -65,21 +69,28 @@ func bench(programs programs, rounds int, out, log io.Writer) error {
 	}
 	defer os.RemoveAll(dir)
 	began := time.Now()
-	all := plans()
-	got := make([][]figures, len(all))
+	groups := plans()
+	got := make([][][]figures, len(groups)) // by group and plan
 	for round := range rounds {
-		for i, p := range all {
-			f, err := measure(p, programs, dir)
+		for i, g := range groups {
+			f, err := measure(g, programs, dir)
 			if err != nil {
 				return err
 			}
-			got[i] = append(got[i], f)
-			fmt.Fprintf(log, "%4.0f s  round %d: %s, %d clients, %d clusters\n", time.Since(began).Seconds(), round+1, p.title(), p.clients, p.clusters)
+			if got[i] == nil {
+				got[i] = make([][]figures, len(g))
+			}
+			for k := range g {
+				got[i][k] = append(got[i][k], f[k])
+			}
+			fmt.Fprintf(log, "%.0f s: %d of %d measured\n", time.Since(began).Seconds(), round*len(groups)+i+1, rounds*len(groups))
 		}
 	}
 	var results []result
-	for i, p := range all {
-		results = append(results, result{p, medians(got[i])})
+	for i, g := range groups {
+		for k, p := range g {
+			results = append(results, result{p, medians(got[i][k])})
+		}
 	}
 	if err := table(out, results); err != nil {
 		return err

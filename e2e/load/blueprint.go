@@ -21,12 +21,6 @@ type shape struct {
 	canary int
 }
 
-// size is the shape without what is not seen in the resources.
-func (s shape) size() shape {
-	s.canary = 0
-	return s
-}
-
 // site is a folder with a blueprint of a shape, and what was edited in it.
 type site struct {
 	shape

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -58,10 +59,11 @@ func TestMeasure(t *testing.T) {
 			shape: shape{clusters: 40, endpoints: 3, routes: 20, files: 4}, server: server, delta: delta,
 			clients: 30, edits: 3, reconnect: true, budget: time.Minute,
 		}
-		f, err := measure(p, built, t.TempDir())
+		all, err := measure([]plan{p}, built, t.TempDir())
 		if err != nil {
 			t.Fatal(err)
 		}
+		f := all[0]
 		for what, v := range map[string]float64{
 			"cold sync": f.coldTime, "its CPU": f.coldCPU, "CPU of an edit": f.all.cpu, "bytes": f.all.bytes, "objects": f.all.mallocs,
 			"RSS": f.rss, "reconnect": f.backTime, "its CPU ": f.backCPU, "yaml.v3": f.yaml,
@@ -129,7 +131,7 @@ func TestSimulatorNotices(t *testing.T) {
 func TestBars(t *testing.T) {
 	t.Parallel()
 	var results []result
-	for i, p := range plans() {
+	for i, p := range slices.Concat(plans()...) {
 		v := float64(i + 1)
 		results = append(results, result{p, figures{
 			coldTime: v, coldCPU: v, one: []float64{v}, first: []float64{2 * v}, last: []float64{3 * v},

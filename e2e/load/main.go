@@ -42,13 +42,13 @@ func command(args []string, in io.Reader, out, log io.Writer) error {
 		if err := flags.Parse(args[1:]); err != nil {
 			return err
 		}
-		f, err := measure(*p, programs{*ours, self}, os.TempDir())
+		f, err := measure([]plan{*p}, programs{*ours, self}, os.TempDir())
 		if err != nil {
 			return err
 		}
-		return table(out, []result{{*p, f}})
+		return table(out, []result{{*p, f[0]}})
 	}
-	rounds := flags.Int("rounds", 3, "how often to measure each server")
+	rounds := flags.Int("rounds", 2, "how often to measure everything")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}

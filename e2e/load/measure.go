@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -45,6 +46,7 @@ const arriveLimit = 5 * time.Minute
 type run struct {
 	plan
 	figures
+	dir    string
 	site   *site
 	source *source
 	server *server
@@ -53,41 +55,71 @@ type run struct {
 	edited uint64 // what the edited assignment is in that
 }
 
-// measure makes a blueprint, starts a server on it, and measures.
-func measure(p plan, programs programs, dir string) (out figures, err error) {
-	dir, err = os.MkdirTemp(dir, "run")
-	if err != nil {
-		return out, err
+// measure makes a blueprint for each of the plans, starts their servers, and measures
+// all of them in turn, edit by edit: what else the machine does concerns all.
+func measure(plans []plan, programs programs, dir string) (out []figures, err error) {
+	var runs []*run
+	defer func() {
+		for _, r := range runs {
+			r.fleet.disconnect()
+			err = errors.Join(err, r.server.stop(), os.RemoveAll(r.dir))
+		}
+	}()
+	for _, p := range plans {
+		r, err := start(p, programs, dir)
+		if err != nil {
+			return nil, err
+		}
+		runs = append(runs, r)
 	}
-	defer os.RemoveAll(dir)
-	r := &run{plan: p}
-	if r.site, err = newSite(filepath.Join(dir, "site"), p.shape); err != nil {
-		return out, err
+	each := func(step func(*run) error) func() error {
+		return func() error {
+			for _, r := range runs {
+				if err := step(r); err != nil {
+					return r.failed(err)
+				}
+			}
+			return nil
+		}
+	}
+	for _, step := range []func() error{
+		each((*run).single), func() error { return inTurn(runs) }, each((*run).cold), func() error { return inTurn(runs) }, each((*run).back),
+	} {
+		if err := step(); err != nil {
+			return nil, err
+		}
+	}
+	for _, r := range runs {
+		out = append(out, r.figures)
+	}
+	return out, nil
+}
+
+// start starts the server of a plan on its blueprint.
+func start(p plan, programs programs, dir string) (r *run, err error) {
+	r = &run{plan: p}
+	if r.dir, err = os.MkdirTemp(dir, "run"); err != nil {
+		return nil, err
+	}
+	if r.site, err = newSite(filepath.Join(r.dir, "site"), p.shape); err != nil {
+		return nil, err
 	}
 	r.source = newSource(r.site.main())
 	if err = r.look(); err != nil {
-		return out, err
+		return nil, err
 	}
-	if r.server, err = programs.start(p.server, r.site.main(), dir); err != nil {
-		return out, err
+	if r.server, err = programs.start(p.server, r.site.main(), r.dir); err != nil {
+		return nil, err
 	}
-	defer func() {
-		if e := r.server.stop(); err == nil {
-			err = e
-		}
-	}()
 	r.fleet = newFleet(r.server.address, p.delta)
-	defer r.fleet.disconnect()
-	for _, step := range []func() error{r.single, r.cold, r.together, r.back} {
-		if err := step(); err != nil {
-			log, _ := os.ReadFile(filepath.Join(dir, "log"))
-			return out, fmt.Errorf("%s, delta %v: %w\n%s", p.server, p.delta, err, tail(log))
-		}
-	}
-	return r.figures, nil
+	return r, nil
 }
 
-func tail(b []byte) []byte { return b[max(0, len(b)-2000):] }
+// failed tells of whom an error is, and what its server had to say last.
+func (r *run) failed(err error) error {
+	log, _ := os.ReadFile(filepath.Join(r.dir, "log"))
+	return fmt.Errorf("%s: %w\n%s", r.title(), err, log[max(0, len(log)-2000):])
+}
 
 // look finds what clients are to have from now on.
 func (r *run) look() error {
@@ -107,26 +139,20 @@ func (r *run) look() error {
 	return err
 }
 
-// single measures edits with one client.
+// single connects one client.
 func (r *run) single() (err error) {
 	g := r.fleet.aim(r.want, 1)
 	r.fleet.grow(1)
-	if _, _, err := r.fleet.wait(g, arriveLimit); err != nil {
+	if _, _, err = r.fleet.wait(g, arriveLimit); err != nil {
 		return err
 	}
 	r.server.quiet()
-	if r.alone, err = r.edit(1, func(t0, _, last time.Time) { r.one = append(r.one, ms(last.Sub(t0))) }); err != nil {
-		return err
-	}
 	r.yaml, err = r.site.readYAML()
 	return err
 }
 
 // cold measures how all others get everything.
 func (r *run) cold() error {
-	if r.clients == 1 {
-		return nil
-	}
 	r.server.quiet()
 	began, cpu, memory := time.Now(), r.server.cpu(), r.server.rss()
 	g := r.fleet.aim(r.want, r.clients-1)
@@ -141,44 +167,79 @@ func (r *run) cold() error {
 	return nil
 }
 
-// together measures edits with all clients, and how much memory those take.
-func (r *run) together() (err error) {
-	if r.clients == 1 {
-		return nil
+// inTurn has all servers hear of edits, one after the other, as often as their plans
+// say.
+func inTurn(runs []*run) error {
+	turns := make([]turn, len(runs))
+	for i, r := range runs {
+		var err error
+		if turns[i].mallocs, err = r.server.mallocs(); err != nil {
+			return r.failed(err)
+		}
 	}
-	r.all, err = r.edit(r.clients, func(t0, first, last time.Time) {
-		r.first, r.last = append(r.first, ms(first.Sub(t0))), append(r.last, ms(last.Sub(t0)))
-	})
-	r.rss = (r.server.rss() - r.rss) / float64(r.clients-1)
-	return err
+	for again := true; again; {
+		again = false
+		for i, r := range runs {
+			t := &turns[i]
+			if t.edits == r.edits || t.edits >= leastEdits && t.took > r.budget {
+				continue
+			}
+			again = true
+			if err := r.edit(t); err != nil {
+				return r.failed(err)
+			}
+		}
+	}
+	for i, r := range runs {
+		mallocs, err := r.server.mallocs()
+		if err != nil {
+			return r.failed(err)
+		}
+		n := float64(turns[i].edits)
+		c := turns[i].cost
+		c = cost{c.cpu / n, (mallocs - turns[i].mallocs) / n, c.bytes / n, c.simulator / n}
+		if len(r.fleet.clients) == 1 {
+			r.alone = c
+		} else {
+			r.all = c
+			r.rss = (r.server.rss() - r.rss) / float64(r.clients-1)
+		}
+	}
+	return nil
 }
 
-// edit edits one endpoint again and again, until that reached all clients.
-func (r *run) edit(clients int, took func(t0, first, last time.Time)) (c cost, err error) {
-	mallocs, err := r.server.mallocs()
+// turn is how far a server is with its edits, and what they cost in all.
+type turn struct {
+	cost
+	edits   int
+	took    time.Duration
+	mallocs float64 // before
+}
+
+// edit edits one endpoint, and waits until all clients have heard of it.
+func (r *run) edit(t *turn) error {
+	cpu, simulator, bytes := r.server.cpu(), selfCPU(), r.fleet.received()
+	t0, g, err := r.editOnce(len(r.fleet.clients))
 	if err != nil {
-		return c, err
+		return err
 	}
-	cpu, simulator := r.server.cpu(), selfCPU()
-	bytes := r.fleet.received()
-	n := 0
-	for began := time.Now(); n < r.edits && (n < leastEdits || time.Since(began) < r.budget); n++ {
-		t0, g, err := r.editOnce(clients)
-		if err != nil {
-			return c, err
-		}
-		first, last, err := r.fleet.wait(g, arriveLimit)
-		if err != nil {
-			return c, err
-		}
-		took(t0, first, last)
-		r.server.quiet()
+	first, last, err := r.fleet.wait(g, arriveLimit)
+	if err != nil {
+		return err
 	}
-	c.cpu, c.simulator = ms(r.server.cpu()-cpu)/float64(n), ms(selfCPU()-simulator)/float64(n)
-	c.bytes = float64(r.fleet.received()-bytes) / float64(n)
-	more, err := r.server.mallocs()
-	c.mallocs = (more - mallocs) / float64(n)
-	return c, err
+	simulator = selfCPU() - simulator
+	r.server.quiet()
+	if len(r.fleet.clients) == 1 {
+		r.one = append(r.one, ms(last.Sub(t0)))
+	} else {
+		r.first, r.last = append(r.first, ms(first.Sub(t0))), append(r.last, ms(last.Sub(t0)))
+	}
+	t.edits++
+	t.took += last.Sub(t0)
+	t.cpu += ms(r.server.cpu() - cpu)
+	t.simulator += ms(simulator)
+	t.bytes += float64(r.fleet.received() - bytes)
+	return nil
 }
 
 // editOnce makes an edit, and returns when the file was renamed, and the goal.
