@@ -40,7 +40,7 @@ type cost struct{ cpu, mallocs, bytes, simulator float64 }
 const leastEdits = 3
 
 // arriveLimit is for the slowest there is: a cold sync of thousands.
-const arriveLimit = 5 * time.Minute
+const arriveLimit = 3 * time.Minute
 
 // run is a measurement under way.
 type run struct {
