@@ -68,8 +68,9 @@ test: envoy grpcio ## run every test, those with a real Envoy included
 	go test -timeout $(TEST_TIMEOUT) -count=1 $(ALONE) || failed=1; \
 	exit $$failed
 
-bench: envoy ## measure, with edits until they are live among it
+bench: build envoy ## measure: parts, edits on a real Envoy, a thousand Envoys (10 minutes)
 	go test -run '^$$' -bench . -benchmem -benchtime $(BENCH_TIME) -timeout $(SOAK_TIMEOUT) -p 1 ./...
+	@go build -o bin/load ./e2e/load; bin/load -backworks bin/backworks
 
 fuzz: ## run each fuzz target for FUZZ_TIME
 	@for package in $$(go list ./...); do \

@@ -30,7 +30,8 @@ type Options struct {
 type Result struct {
 	// Set is what is to be served: bad files stand in it with their last good
 	// content. An unchanged blueprint is the same pointer as before, and so are the
-	// pools and endpoints of an unchanged file.
+	// endpoints of an unchanged file, and pools which are as they were, at the same
+	// place.
 	Set *Set
 	// Problems are all of them, sorted, those of files whose last good content is
 	// served included.
@@ -65,6 +66,8 @@ type run struct {
 	files map[string]source
 	parts map[partKey]*part
 	watch map[string]bool
+	// before are the parts of the last Load by path; nil until one is asked for.
+	before map[string]*part
 }
 
 // NewLoader reads nothing yet.

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"net/netip"
 	"path/filepath"
+	"reflect"
 	"time"
 
 	"gopkg.in/yaml.v3"
@@ -45,6 +46,25 @@ func newPart(d *decoder, path string, s source, main bool) *part {
 	}
 	p.problems, p.deps = d.problems, d.deps
 	return p
+}
+
+// keep takes the pools that are as they were, position included, from an earlier part
+// of the same file: an edit costs what it changes, and not what stands beside that.
+func (p *part) keep(before *part) {
+	if before == nil {
+		return
+	}
+	for _, lists := range [][2][]*Pool{{p.pools, before.pools}, {p.own, before.own}} {
+		old := make(map[string]*Pool, len(lists[1]))
+		for _, pool := range lists[1] {
+			old[pool.Name] = pool
+		}
+		for i, pool := range lists[0] {
+			if was := old[pool.Name]; was != nil && reflect.DeepEqual(was, pool) {
+				lists[0][i] = was
+			}
+		}
+	}
 }
 
 func (p *part) fill(d *decoder, top *yaml.Node, main bool) {

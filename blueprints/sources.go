@@ -82,12 +82,24 @@ func (l *Loader) part(path string, s source, main bool) *part {
 	if p == nil || !l.holds(p.deps) {
 		d := &decoder{file: l.shown(path), env: l.options.LookupEnv, readFile: l.readSecret}
 		p = newPart(d, path, s, main)
+		p.keep(l.before(path))
 	}
 	for path := range p.deps.secrets {
 		l.watchFile(path)
 	}
 	l.run.parts[key] = p
 	return p
+}
+
+// before is what the last Load had of a file, nil when it had nothing.
+func (l *Loader) before(path string) *part {
+	if l.run.before == nil {
+		l.run.before = make(map[string]*part, len(l.parts))
+		for key, p := range l.parts {
+			l.run.before[key.path] = p
+		}
+	}
+	return l.run.before[path]
 }
 
 func (l *Loader) readSecret(path string) ([]byte, error) { return readFile(path, maxSecret+1) }

@@ -88,7 +88,7 @@ func BenchmarkPush(b *testing.B) {
 			for range streams {
 				p := &pipe{ctx: ctx, in: make(chan *request, 10), sent: &sent}
 				p.in <- &request{delta: true, url: typeCluster}
-				p.in <- &request{delta: true, url: typeEndpoint, names: all}
+				p.in <- &request{delta: true, url: typeEndpoint, names: s.names.get(false, all)}
 				ended.Go(func() { _ = s.serve(p, true) })
 			}
 			sent.Wait()

@@ -33,10 +33,14 @@ func (n *names) lists(name string) bool {
 
 func (n *names) empty() bool { return !n.wild && len(n.list) == 0 }
 
-// interner makes equal name sets one pointer, as long as somebody holds it.
+// interner makes equal name sets one pointer, as long as somebody holds it, and equal
+// words of clients.
 type interner struct {
 	mu  sync.Mutex
 	all map[[16]byte]weak.Pointer[names]
+	// By how clients say it: see said and had.
+	raw      map[rawKey]weak.Pointer[names]
+	initials map[uint64]weak.Pointer[initial]
 }
 
 // get returns the set of these names; it takes the list over.

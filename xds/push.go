@@ -38,7 +38,10 @@ func (s *stream) push(sub *subscription, now time.Time) error {
 	}
 	if sub.arrived(s.view) && !sub.doubtful(goal) {
 		sub.heldSince = time.Time{}
-		s.noteHeld(sub)
+		if at := (holding{sub.sent, sub.names}); at != sub.noted && len(sub.unanswered) == 0 && sub.refused == nil {
+			sub.noted = at
+			s.noteHeld(sub)
+		}
 		return nil
 	}
 	if w := s.mayChange(sub, now); w.blocked {
@@ -147,10 +150,8 @@ func (s *stream) resume(sub *subscription, goal *set) {
 		return
 	}
 	if s.delta {
-		var list []string
-		c.initial.each(func(name, _ string) { list = append(list, name) })
-		sub.sent = goal.resume(c.initial)
-		sub.sentNames = in.both(in.get(false, list), sub.names)
+		had := goal.resume(c.initial, in)
+		sub.sent, sub.sentNames = had.set, in.both(had.names, sub.names)
 	} else if c.version == goal.version(sub.names) {
 		sub.sent, sub.sentNames = goal, sub.names
 	}

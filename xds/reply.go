@@ -188,13 +188,22 @@ func (r *reply) touched(in *interner) *names {
 	return in.get(false, list)
 }
 
-// resume returns the set that a client has by its own words.
-func (s *set) resume(has initial) *set {
+// resumed is what a client has by its own words.
+type resumed struct {
+	words *initial // kept, so that they need not be read again
+	set   *set
+	names *names
+}
+
+// resume returns what a client has that said so.
+func (s *set) resume(has *initial, in *interner) resumed {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return recall(&s.resumed, has.hash, func() *set {
+	return recall(&s.resumed, has.hash, func() resumed {
 		var all []*Resource
+		var list []string
 		has.each(func(name, version string) {
+			list = append(list, name)
 			if x := s.find(name); x != nil && x.version == version {
 				all = append(all, x)
 				return
@@ -203,9 +212,10 @@ func (s *set) resume(has initial) *set {
 		})
 		slices.SortFunc(all, func(a, b *Resource) int { return strings.Compare(a.name, b.name) })
 		all = slices.CompactFunc(all, func(a, b *Resource) bool { return a.name == b.name })
-		if out := newSet(s.url, all); out.sum != s.sum || len(all) != len(s.all) {
-			return out
+		out := newSet(s.url, all)
+		if out.sum == s.sum && len(all) == len(s.all) {
+			out = s
 		}
-		return s
+		return resumed{has, out, in.get(false, list)}
 	})
 }

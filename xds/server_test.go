@@ -220,7 +220,7 @@ func TestResourcesAreChecked(t *testing.T) {
 func TestUnreadableRequest(t *testing.T) {
 	t.Parallel()
 	for _, b := range [][]byte{{0xff}, {0x12, 0x7f}, appendString(nil, 2, "a\xff"), {0x3a, 1, 0xff}} {
-		r := &request{delta: true}
+		r := &request{delta: true, known: &interner{}}
 		if err := r.parse(b); err == nil && r.refusal == nil {
 			t.Errorf("%x: no error", b)
 		}

@@ -24,7 +24,7 @@ type set struct {
 	changes  map[uint64]*change
 	replies  map[step]*reply
 	unions   map[uint64]*set
-	resumed  map[uint64]*set
+	resumed  map[uint64]resumed
 	versions map[*names]string
 }
 

@@ -124,7 +124,7 @@ func (s *stream) receive(ctx context.Context, requests chan<- *request, ended ch
 		}
 	}()
 	for {
-		r := &request{delta: s.delta}
+		r := &request{delta: s.delta, known: &s.server.names}
 		if err := s.grpc.RecvMsg(r); err != nil {
 			ended <- quiet(err)
 			return

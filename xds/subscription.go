@@ -12,7 +12,6 @@ type subscription struct {
 	place   int // in the order
 	names   *names
 	named   bool // a name was subscribed to once: an empty list is no wildcard any more
-	raw     [16]byte
 	nothing *set // what a view without this type holds
 
 	// claim is what the client says it has, until the first answer.
@@ -24,6 +23,7 @@ type subscription struct {
 	sentNames   *names
 	unanswered  []*response // oldest first
 	again       *names      // to be sent whatever the client has
+	noted       holding     // what the status tells already
 	heldSince   time.Time   // when a change began to wait for another type
 	namedSince  time.Time   // since when nothing but the subscription is against a removal
 	nonce       string      // of the last response
@@ -36,15 +36,21 @@ type subscription struct {
 	held        held
 }
 
+// holding is what a client has of a set.
+type holding struct {
+	set   *set
+	names *names
+}
+
 // claim is what a first request says of what the client has.
 type claim struct {
 	version string
-	initial initial
+	initial *initial
 	// doubted: what it has is to be sent nevertheless.
 	doubted bool
 }
 
-func (c *claim) empty() bool { return c.version == "" && len(c.initial.entries) == 0 }
+func (c *claim) empty() bool { return c.version == "" && c.initial == nil }
 
 // response is one that the client did not answer yet.
 type response struct {
@@ -60,21 +66,18 @@ type response struct {
 
 // wants takes over what a SotW request subscribes to.
 func (sub *subscription) wants(r *request, in *interner) {
-	raw := nameKey(false, r.names)
-	if sub.names != nil && raw == sub.raw {
-		return
+	if n := r.names.subscribed(!sub.named); n != sub.names {
+		sub.take(n, in)
 	}
-	sub.raw = raw
-	sub.take(in.subscribed(r.names, !sub.named), in)
 }
 
 // changes takes over what a delta request subscribes to and unsubscribes from.
 func (sub *subscription) changes(r *request, in *interner) {
 	if sub.names == nil {
-		sub.take(in.subscribed(r.names, true), in)
+		sub.take(r.names.subscribed(true), in)
 		return
 	}
-	if len(r.names)+len(r.unsubscribe) == 0 {
+	if r.names == nil && len(r.unsubscribe) == 0 {
 		return
 	}
 	wild, list := sub.names.wild, slices.Clone(sub.names.list)
@@ -88,15 +91,12 @@ func (sub *subscription) changes(r *request, in *interner) {
 			again = append(again, name)
 		}
 	}
-	for _, name := range r.names {
-		if name == "*" {
-			wild = true
-		} else {
-			list = append(list, name)
-			// It may have been dropped and wanted again before we heard of it: see the
-			// comment of resource_names_subscribe.
-			again = append(again, name)
-		}
+	if r.names != nil {
+		wild = wild || r.names.wild
+		list = append(list, r.names.list...)
+		// It may have been dropped and wanted again before we heard of it: see the
+		// comment of resource_names_subscribe.
+		again = append(again, r.names.list...)
 	}
 	sub.take(in.get(wild, list), in)
 	sub.repeat(in.get(false, again), in)
@@ -112,14 +112,16 @@ func (sub *subscription) take(n *names, in *interner) {
 	}
 }
 
-// subscribed returns the subscription a list of names stands for. No name at all is a
+// subscribed returns the subscription that said names stand for. None at all are a
 // wildcard, but not where names were subscribed to before.
-func (i *interner) subscribed(list []string, legacy bool) *names {
-	if len(list) == 0 && legacy {
+func (n *names) subscribed(legacy bool) *names {
+	switch {
+	case n != nil:
+		return n
+	case legacy:
 		return everybody
 	}
-	kept := slices.DeleteFunc(slices.Clone(list), func(s string) bool { return s == "*" })
-	return i.get(len(kept) < len(list), kept)
+	return nobody
 }
 
 // goal is the set that the client is to be brought to.
