@@ -16,7 +16,7 @@ func (f *Fleet) checked(file, version string, err error) {
 	_ = f.ask(context.Background(), func(context.Context) {
 		if r := f.rollouts[file]; r != nil {
 			r.checked(version, err, time.Now())
-			f.advance(time.Now())
+			f.advance(time.Now(), true)
 		}
 	})
 }
@@ -74,7 +74,7 @@ func (f *Fleet) byHand(ctx context.Context, blueprint string, what func(*rollout
 			return
 		}
 		if err = what(r); err == nil {
-			f.advance(time.Now())
+			f.advance(time.Now(), true)
 		}
 	})
 	if asked != nil {

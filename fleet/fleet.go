@@ -153,10 +153,11 @@ func (f *Fleet) Start(ctx context.Context) *Report {
 //  1. A source changed: load and publish what is different.
 //  2. Somebody asks for something by hand, such as a reload.
 //  3. DNS gave other addresses: send the assignments that changed.
-//  4. An Envoy came, went, refused, or the last one acknowledged that a rollout waits
-//     for: take the rollouts on.
-//  5. A rollout has waited long enough: the same.
-//  6. The context ends: save what is to be saved, and stop.
+//  4. An Envoy refused, or the last one acknowledged that a rollout waits for: take the
+//     rollouts on.
+//  5. Envoys came or went: the same, a moment later.
+//  6. A rollout has waited long enough: the same.
+//  7. The context ends: save what is to be saved, and stop.
 func (f *Fleet) Run(ctx context.Context) error {
 	defer close(f.done)
 	var helpers sync.WaitGroup
@@ -177,15 +178,22 @@ func (f *Fleet) Run(ctx context.Context) error {
 		case <-f.resolver.changed:
 			f.readdress()
 		case <-f.members.changed:
-			f.advance(time.Now())
+			f.advance(time.Now(), false)
 			f.observe()
+		case <-f.members.moved:
+			f.again = earliest(f.again, time.Now().Add(crowd))
 		case <-f.timer():
-			f.advance(time.Now())
+			f.advance(time.Now(), true) // with gRPC clients there may be groups for them
+			f.observe()
 		case <-ctx.Done():
 			return nil
 		}
 	}
 }
+
+// crowd is how long nodes that come or go are waited for, before the rollouts are looked
+// at: a fleet that comes back does so by the thousand.
+const crowd = 25 * time.Millisecond
 
 func (f *Fleet) timer() <-chan time.Time {
 	if f.again.IsZero() {

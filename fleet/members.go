@@ -16,6 +16,7 @@ type members struct {
 	streams map[uint64]*member
 	groups  map[string]*census
 	changed chan struct{} // receives when the pipeline should look
+	moved   chan struct{} // receives when nodes came or went: no hurry, they come in crowds
 }
 
 // member is a stream.
@@ -28,6 +29,8 @@ type member struct {
 	synced, refused string
 	// last is its newest refusal, of whatever version.
 	last refusal
+	// pending: it is counted among those that the pipeline waits for.
+	pending bool
 }
 
 // refusal is what a node said to a version.
@@ -40,13 +43,22 @@ type refusal struct {
 type census struct {
 	all    map[uint64]*member
 	synced map[string]int // by version
-	// goal and need: the pipeline looks when so many have all of that version.
-	goal string
-	need int
+	goal
+	pending int // members that are asked for and do not have the goal's version yet
 }
 
+// goal is what the pipeline waits for: that some nodes have all of a version.
+type goal struct {
+	version string // "": nothing
+	// ids are those nodes, or, with all, the ones that need not have it.
+	ids map[string]bool
+	all bool
+}
+
+func (g goal) asks(id string) bool { return g.version != "" && g.ids[id] != g.all }
+
 func newMembers() *members {
-	return &members{streams: map[uint64]*member{}, groups: map[string]*census{}, changed: make(chan struct{}, 1)}
+	return &members{streams: map[uint64]*member{}, groups: map[string]*census{}, changed: make(chan struct{}, 1), moved: make(chan struct{}, 1)}
 }
 
 // event takes note of one; the server's streams call it, so it does not wait.
@@ -55,13 +67,17 @@ func (m *members) event(e xds.Event) {
 	wake := m.note(e)
 	m.mu.Unlock()
 	if wake {
-		m.wake()
+		signal(m.changed)
+	}
+	switch e.Kind {
+	case xds.Connected, xds.Disconnected, xds.Regrouped:
+		signal(m.moved)
 	}
 }
 
-func (m *members) wake() {
+func signal(to chan<- struct{}) {
 	select {
-	case m.changed <- struct{}{}:
+	case to <- struct{}{}:
 	default:
 	}
 }
@@ -71,25 +87,23 @@ func (m *members) note(e xds.Event) bool {
 	x := m.streams[e.Stream]
 	switch e.Kind {
 	case xds.Connected:
-		x = &member{stream: e.Stream, node: e.Node, since: time.Now(), group: e.Group}
+		x = &member{stream: e.Stream, node: e.Node, since: time.Now()}
 		m.streams[e.Stream] = x
-		m.census(e.Group).all[e.Stream] = x
-		return true
+		m.join(x, e.Group)
 	case xds.Disconnected:
 		if x == nil {
 			return false
 		}
-		m.leave(x)
 		delete(m.streams, e.Stream)
-		return true
+		return m.leave(x)
 	case xds.Regrouped:
 		if x == nil {
 			return false
 		}
-		m.leave(x)
-		x.group, x.since, x.synced, x.refused, x.last = e.Group, time.Now(), "", "", refusal{}
-		m.census(e.Group).all[e.Stream] = x
-		return true
+		wake := m.leave(x)
+		x.since, x.synced, x.refused, x.last = time.Now(), "", "", refusal{}
+		m.join(x, e.Group)
+		return wake
 	case xds.Refused:
 		if x == nil {
 			return false
@@ -113,13 +127,40 @@ func (m *members) census(group string) *census {
 	return m.groups[group]
 }
 
-func (m *members) leave(x *member) {
-	m.sync(x, "")
+func (m *members) join(x *member, group string) {
+	c := m.census(group)
+	x.group = group
+	c.all[x.stream] = x
+	c.wait(x)
+}
+
+func (m *members) leave(x *member) (wake bool) {
+	wake = m.sync(x, "")
 	c := m.groups[x.group]
 	delete(c.all, x.stream)
-	if len(c.all) == 0 && c.goal == "" {
+	wake = c.settle(x) || wake
+	if len(c.all) == 0 && c.version == "" {
 		delete(m.groups, x.group)
 	}
+	return wake
+}
+
+// wait counts x among the pending ones, if it is one of them.
+func (c *census) wait(x *member) {
+	if !x.pending && c.asks(x.node.ID) && x.synced != c.version {
+		x.pending = true
+		c.pending++
+	}
+}
+
+// settle counts x no more, and says whether it was the last one.
+func (c *census) settle(x *member) bool {
+	if !x.pending {
+		return false
+	}
+	x.pending = false
+	c.pending--
+	return c.pending == 0
 }
 
 // sync makes version the one that x has all of, and says whether the pipeline waits
@@ -140,26 +181,23 @@ func (m *members) sync(x *member, version string) bool {
 			x.last = refusal{} // it takes it now
 		}
 	}
-	return some != (len(c.synced) > 0) || version != "" && version == c.goal && c.synced[version] >= c.need
+	last := version != "" && version == c.version && c.settle(x)
+	return last || some != (len(c.synced) > 0)
 }
 
-// await has the pipeline look when those members of a group that are asked for, by
-// node id, have all of a version; "" is none.
-func (m *members) await(group, version string, asked func(id string) bool) {
+// await has the pipeline look when the members of a group that are asked for have all
+// of a version; those that come later are asked for as well.
+func (m *members) await(group string, g goal) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	c := m.census(group)
-	c.goal, c.need = version, c.synced[version]
-	if version == "" && len(c.all) == 0 {
-		delete(m.groups, group)
-	}
-	if version == "" {
-		return
-	}
+	c.goal, c.pending = g, 0
 	for _, x := range c.all {
-		if x.synced != version && asked(x.node.ID) {
-			c.need++
-		}
+		x.pending = false
+		c.wait(x)
+	}
+	if g.version == "" && len(c.all) == 0 {
+		delete(m.groups, group)
 	}
 }
 

@@ -83,26 +83,30 @@ func (f *Fleet) publish(result *blueprints.Result, resources map[*blueprints.Blu
 	}
 	for file := range f.rollouts {
 		if !here[file] {
-			f.members.await(file, "", nil)
+			f.members.await(file, goal{})
 			delete(f.rollouts, file)
 			changed = true
 		}
 	}
-	f.advance(now)
+	f.advance(now, true)
 	return changed, problems
 }
 
-// advance takes every rollout as far as it may go, and pushes what comes of it.
-func (f *Fleet) advance(now time.Time) {
+// advance takes every rollout as far as it may go, and pushes what comes of it, or of
+// what was done before.
+func (f *Fleet) advance(now time.Time, before bool) {
 	f.again = time.Time{}
 	judging := false
 	for _, r := range f.rollouts {
-		_, again := r.look(now)
+		changed, again := r.look(now)
+		before = before || changed
 		f.again = earliest(f.again, again)
 		judging = judging || r.judge != nil
 	}
 	f.adminLoads.wanted.Store(judging)
-	f.push()
+	if before {
+		f.push()
+	}
 }
 
 // push hands all that is published to the server, which sends what differs.

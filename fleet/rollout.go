@@ -60,6 +60,9 @@ type rollout struct {
 	verdict *Verdict // why newest is not served; nil when it is, or may still be
 	trail   []Step
 	marks   int // how often a stage began
+	// expected are marks, and how many were held, when the members were told what to
+	// wait for.
+	expected [2]int
 }
 
 // hold is why a node stays on an older release.

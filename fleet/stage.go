@@ -27,9 +27,10 @@ const (
 // something else, and when to look again if nothing happens; zero: then never.
 func (r *rollout) look(now time.Time) (changed bool, again time.Time) {
 	for {
-		before := r.marks
+		marks, held := r.marks, len(r.held)
 		r.expect() // first, so that nothing happens between looking and waiting
-		if again = r.advance(now); r.marks == before {
+		again = r.advance(now)
+		if r.marks == marks && len(r.held) == held {
 			return changed, again
 		}
 		changed = true
@@ -46,19 +47,20 @@ func (r *rollout) look(now time.Time) (changed bool, again time.Time) {
 //  5. Every node of the step has acknowledged, is held or is silent: the step is
 //     watched, then comes the next one; after the last one the version is good.
 func (r *rollout) advance(now time.Time) (again time.Time) {
+	switch r.stage {
+	case Waiting, Canary, Stepping, Spread:
+	default:
+		return again // nothing is under way
+	}
 	nodes := r.members.of(r.file)
 	r.revived = r.revived && len(nodes) == 0 && len(r.members.of(GRPCDialect.group(r.file))) == 0
-	switch r.stage {
-	case Waiting:
+	if r.stage == Waiting {
 		// Nobody may ever come whom the rules of the last version fit.
 		late := r.at.Add(silence)
 		if r.revived = r.revived && now.Before(late); r.revived {
 			return late
 		}
 		r.start(nil, now)
-		return again
-	case Canary, Stepping, Spread:
-	default:
 		return again
 	}
 	if r.refusals(nodes, now) {
@@ -86,7 +88,7 @@ func (r *rollout) refusals(nodes []member, now time.Time) bool {
 		if n.refused != r.next.version() {
 			continue
 		}
-		if _, held := r.held[n.node.ID]; held {
+		if r.holds(n.node.ID) {
 			continue
 		}
 		v := verdictOf(n)
@@ -126,65 +128,6 @@ func (r *rollout) mostRefused(nodes int) int {
 	return max(1, min(most.Count, nodes))
 }
 
-// replace finds other canaries for those that are silent or gone, and says whether
-// there were any.
-func (r *rollout) replace(nodes []member, now time.Time) bool {
-	here := map[string]member{}
-	for _, n := range nodes {
-		here[n.node.ID] = n
-	}
-	another := false
-	for id := range r.on {
-		n, connected := here[id]
-		switch {
-		case !connected:
-			// It may come back at once, with what it had.
-			r.lost[id] = true
-			r.vanished++
-			another = true
-		case n.synced != r.next.version() && !now.Before(r.given(n).Add(silence)) && len(nodes) > len(r.on):
-			r.log.Warn("canary does not acknowledge, another takes its place", "node", id, "version", r.next.version())
-			r.lost[id] = true
-			another = true
-		}
-	}
-	switch {
-	case !another:
-	case r.vanished > maxLost:
-		r.refuse(Verdict{Reason: fmt.Sprintf("canaries went away %d times before they acknowledged it: %s", r.vanished, joined(r.lost))}, now)
-	case len(nodes) == 0:
-		r.on, r.revived = map[string]bool{}, true
-		r.mark(Waiting, now, "the canaries are gone")
-	default:
-		r.choose(nodes, r.on)
-		r.mark(Canary, now, "sent to "+joined(r.on))
-	}
-	return another
-}
-
-// choose picks the canaries: those first that tried the last version and are well,
-// then those that hold the good one without refusal, then the others.
-func (r *rollout) choose(nodes []member, tried map[string]bool) {
-	rank := func(n member) int {
-		switch {
-		case r.lost[n.node.ID]:
-			return 3
-		case n.refused != "" || n.synced == "":
-			return 2
-		case tried[n.node.ID]:
-			return 0
-		}
-		return 1
-	}
-	order := slices.Clone(nodes)
-	slices.SortStableFunc(order, func(a, b member) int { return rank(a) - rank(b) })
-	r.on = map[string]bool{}
-	for _, n := range order[:min(int(-r.plan[0]), len(order))] {
-		r.on[n.node.ID] = true
-		delete(r.held, n.node.ID)
-	}
-}
-
 // given is since when a node has had next.
 func (r *rollout) given(n member) time.Time {
 	if n.since.After(r.at) {
@@ -197,17 +140,17 @@ func (r *rollout) given(n member) time.Time {
 // that have been silent too long.
 func (r *rollout) pending(nodes []member, now time.Time) (out []member) {
 	for _, n := range nodes {
-		if r.awaits(n.node.ID) && n.synced != r.next.version() && (now.Before(r.given(n).Add(silence)) || r.stage == Canary) {
+		if (r.stage == Spread || r.on[n.node.ID]) && !r.holds(n.node.ID) && n.synced != r.next.version() && (now.Before(r.given(n).Add(silence)) || r.stage == Canary) {
 			out = append(out, n)
 		}
 	}
 	return out
 }
 
-// awaits says whether a node is on next.
-func (r *rollout) awaits(id string) bool {
+// holds says whether a node stays on an older release.
+func (r *rollout) holds(id string) bool {
 	_, held := r.held[id]
-	return !held && (r.stage == Spread || r.on[id])
+	return held
 }
 
 // patience is when the first of the pending nodes will have been silent too long.
@@ -272,13 +215,32 @@ func (r *rollout) further(nodes []member, now time.Time) {
 	r.mark(Stepping, now, fmt.Sprintf("sent to %d of %d", len(r.on), len(nodes)))
 }
 
-// expect tells the members when to wake the pipeline.
+// expect tells the members when to wake the pipeline, when that is another moment than
+// before.
 func (r *rollout) expect() {
-	if r.next == nil || r.stage == Checking || r.stage == Waiting {
-		r.members.await(r.file, "", nil)
-		return
+	if now := [2]int{r.marks, len(r.held)}; now != r.expected {
+		r.expected = now
+		r.members.await(r.file, r.awaited())
 	}
-	r.members.await(r.file, r.next.version(), r.awaits)
+}
+
+func (r *rollout) awaited() goal {
+	switch {
+	case r.next == nil:
+	case r.stage == Spread:
+		g := goal{version: r.next.version(), ids: map[string]bool{}, all: true}
+		for id := range r.held {
+			g.ids[id] = true
+		}
+		return g
+	case r.stage == Canary, r.stage == Stepping:
+		g := goal{version: r.next.version(), ids: map[string]bool{}}
+		for id := range r.on {
+			g.ids[id] = !r.holds(id)
+		}
+		return g
+	}
+	return goal{}
 }
 
 func earliest(a, b time.Time) time.Time {

@@ -129,7 +129,9 @@ func (s *stream) note(f func()) {
 
 func (s *stream) noteSent(sub *subscription, r *reply) {
 	s.note(func() { sub.status.Sent, sub.status.SentAt, sub.status.Synced = r.version, time.Now(), false })
-	s.log.Debug("sent", "type", sub.label(), "version", r.version, "resources", len(r.put), "removed", len(r.gone), "bytes", len(r.body))
+	if s.log.IsDebug() { // else its arguments would be made for nothing
+		s.log.Debug("sent", "type", sub.label(), "version", r.version, "resources", len(r.put), "removed", len(r.gone), "bytes", len(r.body))
+	}
 	s.tell(Event{Kind: Sent, Type: sub.label(), Version: r.version, Resources: len(r.put) + len(r.gone), Bytes: len(r.body)})
 }
 
