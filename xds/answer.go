@@ -16,6 +16,7 @@ func (s *stream) answered(sub *subscription, r *request) {
 	if i < 0 || r.nonce == "" {
 		return
 	}
+	s.answers.Add(cost(r.bytes))
 	// A SotW client may skip responses: what it skipped shares the fate of what it
 	// answers. A delta client answers each.
 	first := 0

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -11,7 +12,9 @@ import (
 	discoveryv3 "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
 	statuspb "google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/status"
 	"google.golang.org/grpc/test/bufconn"
 )
 
@@ -78,6 +81,14 @@ type answer struct {
 
 func (r *rig) connect(delta bool, node string) *client {
 	r.t.Helper()
+	c := r.open(delta, node)
+	go c.receive()
+	return c
+}
+
+// open is connect for a client that does not read yet.
+func (r *rig) open(delta bool, node string) *client {
+	r.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	c := &client{
 		t: r.t, delta: delta, node: &corev3.Node{Id: node, Cluster: "test"}, answers: make(chan answer, 1000),
@@ -94,7 +105,6 @@ func (r *rig) connect(delta bool, node string) *client {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	go c.receive()
 	return c
 }
 
@@ -139,6 +149,12 @@ type say struct {
 
 func (c *client) send(s say) {
 	c.t.Helper()
+	if err := c.trySend(s); err != nil {
+		c.t.Fatalf("send: %v", err)
+	}
+}
+
+func (c *client) trySend(s say) error {
 	var refusal *statuspb.Status
 	if s.refuse != "" {
 		refusal = &statuspb.Status{Code: 3, Message: s.refuse}
@@ -155,10 +171,8 @@ func (c *client) send(s say) {
 			VersionInfo: s.version, ErrorDetail: refusal,
 		})
 	}
-	if err != nil {
-		c.t.Fatalf("send: %v", err)
-	}
 	c.node = nil // only the first request has it
+	return err
 }
 
 // want waits for a response of a type that puts just these names.
@@ -199,6 +213,24 @@ func (c *client) nothing() {
 	case err := <-c.end:
 		c.t.Fatalf("stream ended: %v", err)
 	case <-time.After(stillness):
+	}
+}
+
+// ended waits for the end of the stream, and checks why.
+func (c *client) ended(code codes.Code, says string) {
+	c.t.Helper()
+	deadline := time.After(patience)
+	for {
+		select {
+		case <-c.answers: // of before
+		case err := <-c.end:
+			if s := status.Convert(err); s.Code() != code || !strings.Contains(s.Message(), says) {
+				c.t.Fatalf("it ended with %v, want %s: %s", err, code, says)
+			}
+			return
+		case <-deadline:
+			c.t.Fatalf("the stream goes on; want %s: %s", code, says)
+		}
 	}
 }
 

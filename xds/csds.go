@@ -160,11 +160,3 @@ func (c *csds) clients(ctx context.Context, wanted func(Node) bool) []*stream {
 	}
 	return out
 }
-
-// permits says whether the peer of a call may act for a node.
-func (s *Server) permits(ctx context.Context, node Node) error {
-	if s.permit == nil {
-		return nil
-	}
-	return s.permit(ctx, node)
-}

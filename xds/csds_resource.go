@@ -37,7 +37,7 @@ func (s *stream) hold() {
 			h.doubt, h.resent = sub.refused.doubt, sub.refused.resent
 		}
 		for i, r := range sub.unanswered {
-			h.open[i] = r.reply
+			h.open[i] = &r.reply
 		}
 		sub.held = h
 	}

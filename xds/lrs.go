@@ -122,7 +122,8 @@ type loadStream struct {
 	group  string
 	epoch  uint64 // when the group was asked for
 	known  bool
-	again  chan struct{} // asks for it again
+	again  chan struct{}   // asks for it again
+	rights <-chan struct{} // closed when the right to be the node is to be asked for again
 }
 
 // serveLoads is the life of a load stream: the client says who it is, is told what to
@@ -137,8 +138,8 @@ func (s *Server) serveLoads(g grpc.ServerStream) (err error) {
 	if l.node, err = parseNode(first.node); err != nil || l.node.ID == "" || len(l.node.ID) > maxLoadName {
 		return status.Errorf(codes.InvalidArgument, "the first request of a load stream must have a node with an id of at most %d bytes", maxLoadName)
 	}
-	if err := s.permits(g.Context(), l.node); err != nil {
-		return status.Error(codes.PermissionDenied, err.Error())
+	if err := l.enter(NotAllowed); err != nil {
+		return err
 	}
 	l.log = s.log.With("node", l.node.ID)
 	every := s.loadInterval(int(s.loads.streams.Add(1)))
@@ -148,6 +149,12 @@ func (s *Server) serveLoads(g grpc.ServerStream) (err error) {
 	l.log.Debug("node reports its load", "every", every)
 	go l.ask(every)
 	return l.run()
+}
+
+// enter asks whether the peer may act for the node.
+func (l *loadStream) enter(reason Ending) (err error) {
+	l.rights, err = l.turnstile(l.grpc.Context(), reason, l.node)
+	return err
 }
 
 // ask says what is to be reported, at once and when it is asked for again, until the
@@ -188,6 +195,13 @@ func (l *loadStream) run() error {
 			return quiet(err)
 		}
 		rest.Reset(minLoadRest)
+		select {
+		case <-l.rights:
+			if err := l.enter(NotAllowedAnyMore); err != nil {
+				return err
+			}
+		default:
+		}
 		l.look()
 		l.tell(LoadReport{Stream: l.serial, Node: l.node, Group: l.group, Clusters: r.clusters})
 	}

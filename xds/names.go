@@ -15,6 +15,8 @@ type names struct {
 	// wild: all names there are. Those in the list are subscribed to by name besides.
 	wild bool
 	list []string // sorted, unique
+	// bytes is the length of all of them.
+	bytes int
 }
 
 // nobody is the subscription to nothing; everybody the one to all.
@@ -63,6 +65,9 @@ func (i *interner) get(wild bool, list []string) *names {
 		i.all = map[[16]byte]weak.Pointer[names]{}
 	}
 	n := &names{wild: wild, list: list}
+	for _, name := range list {
+		n.bytes += len(name)
+	}
 	i.all[key] = weak.Make(n)
 	runtime.AddCleanup(n, i.forget, key)
 	return n

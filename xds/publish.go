@@ -130,4 +130,9 @@ func (s *Server) turn(groups map[string]*group) {
 	old := s.world.Load()
 	s.world.Store(&world{seq: old.seq + 1, epoch: s.epoch, groups: groups, next: make(chan struct{})})
 	close(old.next)
+	for name, g := range old.groups {
+		if now := groups[name]; now != g {
+			g.forget(now)
+		}
+	}
 }

@@ -110,12 +110,13 @@ func (s *stream) send(sub *subscription, goal, target *set, now time.Time) error
 	if len(sub.unanswered) >= maxUnanswered {
 		sub.unanswered = sub.unanswered[1:]
 	}
-	out := &response{reply: r, nonce: sub.nonce, at: now, snapshot: s.view.version, to: target, goal: goal}
+	out := &response{reply: *r, nonce: sub.nonce, at: now, snapshot: s.view.version, to: target, goal: goal}
 	if doubtful {
 		sub.refused.resent, out.mends = true, sub.refused
 	} else if stuck {
 		out.to = target.restored(in.without(sub.refused.doubt, r.touched(in)), sub.acked)
 	}
+	out.body = nil // it may be kept for long: until the client answers
 	sub.unanswered = append(sub.unanswered, out)
 	err := s.grpc.SendMsg(&outgoing{r.body, appendString(make([]byte, 0, 16), responseNonce, sub.nonce)})
 	if err == nil {

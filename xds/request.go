@@ -17,7 +17,10 @@ import (
 type request struct {
 	delta bool
 	known *interner // of what clients say
+	most  int       // names that are read; 0: all
 
+	bytes               int  // its length
+	tooMany             bool // there are more names
 	url, nonce, version string
 	node                []byte
 	refusal             *statuspb.Status
@@ -48,12 +51,21 @@ func (r *request) parse(b []byte) error {
 	if r.delta {
 		f = deltaFields
 	}
+	r.bytes = len(b)
+	named := 0
 	var said, has runs
 	var hash uint64
 	for at := 0; at < len(b); {
 		number, v, n, err := nextField(b[at:])
 		if err != nil {
 			return err
+		}
+		if number != 0 && (number == f.names || number == f.unsubscribe || number == f.initial) {
+			// Not one more is kept: a name takes a byte to send and a hundred to have.
+			if named++; r.most > 0 && named > r.most {
+				r.tooMany = true
+				return nil
+			}
 		}
 		switch number {
 		case 0: // nothing that we read

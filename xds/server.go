@@ -24,6 +24,10 @@ type Server struct {
 	wait  time.Duration
 	grpc  *grpc.Server
 
+	permit    func(context.Context, Node) error
+	limits    Limits
+	handshake *handshaker
+
 	mu    sync.Mutex // of those who publish; no stream takes it
 	state state
 	epoch uint64
@@ -31,15 +35,21 @@ type Server struct {
 	world     atomic.Pointer[world]
 	listeners atomic.Pointer[[]func(Event)]
 	streams   sync.Map // *stream → nil
+	admission admission
+	endings   endings
+	told      mentions
+	rights    atomic.Pointer[chan struct{}] // closed by Recheck
 	serials   atomic.Uint64
 	names     interner
-	permit    func(context.Context, Node) error
 	loads     loads
 }
 
 // NewServer makes a server; nothing is published yet, and clients wait.
 func NewServer(o Options) *Server {
-	s := &Server{log: o.Logger, group: o.Group, wait: o.LongestWait, permit: o.Permit, loads: loads{every: o.LoadEvery}}
+	s := &Server{
+		log: o.Logger, group: o.Group, wait: o.LongestWait, permit: o.Permit, limits: o.Limits.orDefaults(),
+		loads: loads{every: o.LoadEvery},
+	}
 	if s.log == nil {
 		s.log = hclog.NewNullLogger()
 	}
@@ -52,10 +62,19 @@ func NewServer(o Options) *Server {
 	}
 	s.state.overlays = map[string]map[string]*Overlay{}
 	s.world.Store(&world{next: make(chan struct{})})
+	never := make(chan struct{})
+	s.rights.Store(&never)
+	s.admission.init(s.limits)
+	s.handshake = newHandshaker(s, o.TLS)
 	s.grpc = grpc.NewServer(
 		grpc.ForceServerCodecV2(codec{}),
-		grpc.MaxRecvMsgSize(maxRequest),
-		grpc.MaxConcurrentStreams(maxStreams),
+		grpc.Creds(s.handshake),
+		grpc.StreamInterceptor(s.admit),
+		grpc.MaxRecvMsgSize(s.limits.RequestBytes),
+		// As many again may wait here, and are counted; more wait at the client.
+		grpc.MaxConcurrentStreams(uint32(2*s.limits.ConnectionStreams)),
+		grpc.MaxHeaderListSize(maxHeaders),
+		grpc.ConnectionTimeout(handshakeTime),
 		grpc.SharedWriteBuffer(true),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: minPing, PermitWithoutStream: true}),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: pingEvery, Timeout: pingTimeout}),

@@ -155,6 +155,14 @@ func (s *set) version(n *names) string {
 	})
 }
 
+// forget drops the encoded responses that lead to a set which is not published any
+// more: a client that does not answer may hold on to the set for long.
+func (s *set) forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.replies = nil
+}
+
 // recall returns what was made for key, or makes it.
 func recall[K comparable, V any](memo *map[K]V, key K, make_ func() V) V {
 	if v, ok := (*memo)[key]; ok {

@@ -161,7 +161,7 @@ func (s *stream) noteRefused(sub *subscription, r *response, message string) {
 	if sub.status.Refused != nil {
 		count += sub.status.Refused.Count
 	}
-	refusal := newRefusal(r.reply, message, count)
+	refusal := newRefusal(&r.reply, message, count)
 	s.note(func() { sub.status.Refused, sub.status.Synced = refusal, false })
 	s.log.Error("node refused resources", "type", sub.label(), "version", r.version,
 		"resources", refusal.origins(), "message", refusal.Message)

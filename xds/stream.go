@@ -2,21 +2,19 @@ package xds
 
 import (
 	"context"
+	"hash/maphash"
+	"math/rand/v2"
 	"runtime/debug"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/status"
 )
-
-// maxTypes bounds how many types one stream may name; what a client may ask for is
-// remembered, known here or not.
-const maxTypes = 100
 
 // stream is one client. All of it is its own goroutine's; what Nodes reads is written
 // under mu.
@@ -38,6 +36,11 @@ type stream struct {
 	synced     *view           // the view that the client has all of
 	inOrder    []*subscription // as in order
 
+	rights  <-chan struct{} // closed when the right to be the node is to be asked for again
+	nodeSum uint64          // of the node as it was said last
+	arrived func()          // to be called after the first request
+	answers atomic.Int64    // what the answers to our responses have cost, to be given back
+
 	subs    map[string]*subscription
 	resumed bool   // the client came with something from another stream
 	early   *names // assignments that are owed to a client which did not ask for any yet
@@ -52,11 +55,12 @@ type stream struct {
 func (s *Server) serve(g grpc.ServerStream, delta bool) (err error) {
 	st := &stream{
 		server: s, grpc: g, delta: delta, serial: s.serials.Add(1), since: time.Now(), log: s.log,
-		subs: map[string]*subscription{},
+		subs: map[string]*subscription{}, peer: PeerOf(g.Context()).Address,
 	}
-	if p, ok := peer.FromContext(g.Context()); ok {
-		st.peer = p.Addr.String()
+	if st.arrived, err = s.admission.arrive(g.Context()); err != nil {
+		return nil // it is gone
 	}
+	defer st.arrived()
 	s.streams.Store(st, nil)
 	defer func() {
 		s.streams.Delete(st)
@@ -76,7 +80,8 @@ func (s *Server) serve(g grpc.ServerStream, delta bool) (err error) {
 //  1. the client goes, or the server stops;
 //  2. a request;
 //  3. something is published;
-//  4. a step has waited for an acknowledgement long enough.
+//  4. somebody's rights changed;
+//  5. a step has waited for an acknowledgement long enough.
 func (s *stream) run() error {
 	ctx, cancel := context.WithCancel(s.grpc.Context())
 	defer cancel()
@@ -92,13 +97,19 @@ func (s *stream) run() error {
 		case err := <-ended:
 			return err
 		case r := <-requests:
-			if err := s.handle(r, w); err != nil {
+			err := s.handle(r, w)
+			s.arrived()
+			if err != nil {
 				return err
 			}
 		case <-w.next:
 			w = s.server.world.Load()
 			s.look(w)
 			if err := s.advance(); err != nil {
+				return err
+			}
+		case <-s.rights:
+			if err := s.enter(NotAllowedAnyMore, s.node); err != nil {
 				return err
 			}
 		case <-timer:
@@ -123,16 +134,29 @@ func (s *stream) receive(ctx context.Context, requests chan<- *request, ended ch
 			ended <- status.Error(codes.Internal, "internal error")
 		}
 	}()
+	limit := newBucket(s.server.limits.RequestRate, s.server.limits.RequestRate*burstSeconds, time.Now())
 	for {
-		r := &request{delta: s.delta, known: &s.server.names}
+		r := &request{delta: s.delta, known: &s.server.names, most: s.server.limits.Names}
 		if err := s.grpc.RecvMsg(r); err != nil {
+			if status.Code(err) == codes.ResourceExhausted { // a message over the limit: gRPC has said so
+				id, _ := s.identity()
+				_ = s.server.turnAway(ctx, TooLarge, Node{ID: id}, err)
+			}
 			ended <- quiet(err)
 			return
 		}
+		wait := limit.take(cost(r.bytes), s.answers.Swap(0), time.Now())
 		select {
 		case requests <- r:
 		case <-ctx.Done():
 			return
+		}
+		// What a client sends meanwhile stays with it: it is not read.
+		if wait > 0 {
+			wait += rand.N(wait) // those that came together are not to be read together
+			if !s.server.admission.requests.hold(ctx, wait) {
+				return
+			}
 		}
 	}
 }
@@ -140,18 +164,22 @@ func (s *stream) receive(ctx context.Context, requests chan<- *request, ended ch
 // handle takes in a request: the client's answer to a response, what it subscribes
 // to, or both.
 func (s *stream) handle(r *request, w *world) error {
-	if r.url == "" {
-		return status.Error(codes.InvalidArgument, "type_url is required on an aggregated stream")
+	if err := s.acceptable(r); err != nil {
+		return err
 	}
 	if !s.introduced {
-		s.introduce(r, w)
+		if err := s.introduce(r, w); err != nil {
+			return err
+		}
+	} else if err := s.sameNode(r); err != nil {
+		return err
 	}
 	sub, known := s.subs[r.url]
 	if known {
 		s.answered(sub, r)
 	} else {
-		if len(s.subs) >= maxTypes {
-			return status.Error(codes.ResourceExhausted, "too many resource types on one stream")
+		if err := s.mayAsk(r.url); err != nil {
+			return err
 		}
 		sub = s.subscribe(r)
 	}
@@ -161,12 +189,22 @@ func (s *stream) handle(r *request, w *world) error {
 	case !known || r.nonce == sub.nonce || r.nonce == "":
 		sub.wants(r, &s.server.names)
 	}
+	if err := s.namesFit(); err != nil {
+		return err
+	}
 	return s.advance()
 }
 
 // introduce learns who the client is: only the first request is sure to say.
-func (s *stream) introduce(r *request, w *world) {
+func (s *stream) introduce(r *request, w *world) error {
 	node, err := parseNode(r.node)
+	if len(node.ID) > maxNodeName || len(node.Cluster) > maxNodeName {
+		return s.end(TooLarge, codes.InvalidArgument, "id and cluster of a node may have %d bytes each", maxNodeName)
+	}
+	if err := s.enter(NotAllowed, node); err != nil {
+		return err
+	}
+	s.nodeSum = maphash.Bytes(seed, r.node)
 	s.log = s.server.log.With("node", node.ID)
 	if err != nil {
 		s.log.Warn("node cannot be read", "error", err)
@@ -183,6 +221,7 @@ func (s *stream) introduce(r *request, w *world) {
 	}
 	s.announced = true
 	s.tell(Event{Kind: Connected})
+	return nil
 }
 
 // look takes over what is published for the client.

@@ -54,7 +54,7 @@ func (c *claim) empty() bool { return c.version == "" && c.initial == nil }
 
 // response is one that the client did not answer yet.
 type response struct {
-	*reply
+	reply
 	nonce string
 	at    time.Time
 	// snapshot is the version of what the client was on.

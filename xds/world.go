@@ -100,6 +100,14 @@ func (s *set) key() setKey { return setKey{s.url, len(s.all), s.sum} }
 // collect returns the sets of a world.
 func (w *world) collect() interned {
 	in := interned{}
+	for _, g := range w.groups {
+		in.collect(g)
+	}
+	return in
+}
+
+// collect adds the sets of a group.
+func (in interned) collect(g *group) {
 	seen := map[*view]bool{}
 	add := func(v *view) {
 		if seen[v] {
@@ -110,13 +118,25 @@ func (w *world) collect() interned {
 			in[s.key()] = s
 		}
 	}
-	for _, g := range w.groups {
-		add(g.common)
-		for _, v := range g.nodes {
-			add(v)
+	add(g.common)
+	for _, v := range g.nodes {
+		add(v)
+	}
+}
+
+// forget drops the memory of the sets that are not in the group's next state, nil when
+// it is gone.
+func (g *group) forget(next *group) {
+	was, is := interned{}, interned{}
+	was.collect(g)
+	if next != nil {
+		is.collect(next)
+	}
+	for key, s := range was {
+		if is[key] != s {
+			s.forget()
 		}
 	}
-	return in
 }
 
 func (in interned) get(s *set) *set {

@@ -40,12 +40,11 @@ const (
 	// before it must answer one. Envoy answers all but CDS at once; the limit bounds
 	// what is kept for a client which reads but never answers.
 	maxUnanswered = 8
-	// maxRequest bounds a request, in bytes. A member of a large fleet that comes
-	// back names every resource it has, which is more than gRPC's 4 MiB.
-	maxRequest = 32 << 20
-	// maxStreams bounds the streams of one connection. Envoys bring one each; load
-	// tests and proxies share connections.
-	maxStreams = 1 << 20
+	// maxHeaders bounds those of a stream, in bytes: gRPC's own limit is 16 MiB.
+	maxHeaders = 64 << 10
+	// handshakeTime is how long a connection may take until it can be used, with the
+	// handshakes of a whole fleet beside it; gRPC's own 2 min keep idle ones for long.
+	handshakeTime = 30 * time.Second
 	// minPing is how often a client may ping. Envoys are often set to 30 s or 10 s;
 	// grpc-go's own 5 min would answer these with GOAWAY too_many_pings.
 	minPing = 5 * time.Second
@@ -78,11 +77,15 @@ type Options struct {
 	// client that does not answer gets routes later; shorter: requests may meet
 	// clusters that are not ready.
 	LongestWait time.Duration
-	// Permit says whether the peer of a call may act for a node: read by CSDS what it
-	// was sent, and report its load; an error is the refusal. It is asked by many
-	// goroutines at once. nil: whoever reaches the server may, as he may claim any node
-	// on a stream of his own.
+	// TLS is for connections that do not come by a Unix socket; nil: plaintext.
+	TLS *TLS
+	// Permit says whether the peer of a call (see PeerOf) may act for a node: be sent
+	// what is for it, read by CSDS what it was sent, and report its load. The error is the
+	// refusal; it may be a gRPC status. It is asked by many goroutines at once, when a
+	// stream begins and after each Recheck. nil: whoever reaches the server may.
 	Permit func(ctx context.Context, node Node) error
+	// Limits bound what one client can cost the others.
+	Limits Limits
 	// LoadEvery is how often clients are asked to report their load. Default 1 s: a
 	// rollout that is judged by errors sees them within two. Where many report, they
 	// are asked less often (see loadInterval); the longest is 20 s.
