@@ -10,12 +10,14 @@ package admin
 import (
 	"context"
 	"net/http"
+	"time"
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"backworks/envoy"
 	"backworks/fleet"
+	"backworks/xds"
 )
 
 // Fleet is what the pages show; *fleet.Fleet is one.
@@ -43,6 +45,10 @@ type Options struct {
 	Sidecar func() envoy.State
 	// XDS counts what happens on the streams; nil: no such metrics.
 	XDS *XDSStats
+	// Streams tells of the streams and connections of xDS; nil: no such metrics.
+	Streams func() xds.Figures
+	// CertificateExpires is when the certificate of xDS does; nil: it has none.
+	CertificateExpires func() time.Time
 	// Logger is the parent of the package's; nil: nothing is logged.
 	Logger hclog.Logger
 	// Version is the product's, as in "1.2.3".

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 	dto "github.com/prometheus/client_model/go"
@@ -12,6 +13,7 @@ import (
 	"github.com/prometheus/common/model"
 
 	"backworks/fleet"
+	"backworks/xds"
 )
 
 // envoySays is what an Envoy 1.40 answers to /stats/prometheus?usedonly, shortened.
@@ -92,7 +94,19 @@ func TestLint(t *testing.T) {
 	t.Parallel()
 	f := busy()
 	f.envoys = []fleet.Envoy{fakeEnvoy(t, "edge-1", "")}
-	w := call(New(Options{Fleet: f, XDS: NewXDSStats()}), "GET", "/metrics")
+	figures := xds.Figures{Streams: 2, RequestWaits: xds.Waits{Now: 1, Total: 7}, Ended: map[xds.Ending]uint64{xds.NotAllowed: 3}}
+	w := call(New(Options{
+		Fleet: f, XDS: NewXDSStats(), Streams: func() xds.Figures { return figures }, CertificateExpires: func() time.Time { return time.Unix(1800000000, 0) },
+	}), "GET", "/metrics")
+	for _, line := range []string{
+		"backworks_xds_streams 2", `backworks_xds_waiting_streams{limit="requests"} 1`, `backworks_xds_waits_total{limit="requests"} 7`,
+		`backworks_xds_ended_streams_total{reason="not_allowed"} 3`, `backworks_xds_ended_streams_total{reason="node_changed"} 0`,
+		"backworks_xds_failed_handshakes_total 0", "backworks_xds_certificate_expiry_timestamp_seconds 1.8e+09",
+	} {
+		if !strings.Contains(w.Body.String(), "\n"+line+"\n") {
+			t.Errorf("no line %s", line)
+		}
+	}
 	var own bytes.Buffer
 	for line := range strings.Lines(w.Body.String()) {
 		if strings.Contains(line, "backworks_") {

@@ -63,6 +63,9 @@ func (f figures) Describe(to chan<- *prometheus.Desc) {
 	} {
 		to <- d
 	}
+	for _, d := range streamDescs {
+		to <- d
+	}
 }
 
 // Collect gives the values.
@@ -107,6 +110,7 @@ func (f figures) Collect(to chan<- prometheus.Metric) {
 	f.XDS.collect(emit)
 	emit.gauge(lrsStreams, float64(n.LoadStreams))
 	emit.counter(lrsReports, float64(n.LoadReports))
+	f.collectStreams(emit)
 	if f.Sidecar != nil {
 		state := f.Sidecar()
 		for _, phase := range phases {
