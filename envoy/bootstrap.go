@@ -43,6 +43,8 @@ type Bootstrap struct {
 	// XDS is the management server's xDS listener. Without it the bootstrap has no
 	// dynamic resources, as a rendered configuration has none.
 	XDS Address
+	// TLS is spoken to XDS; nil: plaintext.
+	TLS *TLS
 	// SotW asks for the state-of-the-world variant of ADS instead of delta.
 	SotW bool
 	// Admin is where Envoy's admin interface listens; none by default. Whoever
@@ -89,6 +91,12 @@ func (b Bootstrap) Message() (*bootstrapv3.Bootstrap, error) {
 			return nil, err
 		}
 		overHTTP2(cluster)
+		if b.TLS != nil {
+			if err := b.TLS.check(b.XDS); err != nil {
+				return nil, err
+			}
+			b.TLS.over(cluster, b.XDS)
+		}
 		m.StaticResources.Clusters = append(m.StaticResources.Clusters, cluster)
 		m.DynamicResources = b.dynamic(cluster)
 		m.ClusterManager = reportsLoad(cluster)

@@ -13,24 +13,33 @@ import (
 
 func bootstrapCommand() *cobra.Command {
 	var b envoy.Bootstrap
+	var secrets clientTLS
 	var file string
 	var maxConnections uint32
 	c := &cobra.Command{
 		Use:   "bootstrap --node-id ID --node-cluster NAME --xds ADDR [flags]",
 		Short: "Print what an Envoy is started with to be served from here",
 		Example: `  backworks bootstrap --node-id edge-1 --node-cluster edge --xds 10.0.0.5:18000 > envoy.yaml
-  envoy -c envoy.yaml`,
+  envoy -c envoy.yaml
+  backworks bootstrap --node-id edge-1 --node-cluster edge --xds xds.example.org:18000 -o envoy.yaml \
+    --xds-ca /etc/tls/ca.crt --xds-cert /etc/tls/tls.crt --xds-key /etc/tls/tls.key`,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if b.NodeID == "" || b.NodeCluster == "" || b.XDS == "" {
 				return wrongUse("--node-id, --node-cluster and --xds are needed")
 			}
 			b.MaxConnections = int(maxConnections)
+			if err := secrets.complete(&b, file); err != nil {
+				return err
+			}
 			message, err := b.Message()
 			if err != nil {
 				return err
 			}
 			text, err := envoy.YAML(message)
 			if err != nil {
+				return err
+			}
+			if err := secrets.write(); err != nil {
 				return err
 			}
 			return writeTo(file, text, c.OutOrStdout())
@@ -41,6 +50,7 @@ func bootstrapCommand() *cobra.Command {
 	flags.StringVar(&b.NodeCluster, "node-cluster", "", "`NAME` of what it is a part of")
 	flags.StringToStringVar(&b.NodeMetadata, "node-metadata", nil, "`KEY=VALUE,...` for the nodes of blueprints to match")
 	flags.Var((*addressFlag)(&b.XDS), "xds", "`ADDR` of the management server: host:port or unix:///path")
+	secrets.add(flags)
 	flags.BoolVar(&b.SotW, "sotw", false, "speak the state-of-the-world variant of xDS, not delta")
 	flags.Var((*addressFlag)(&b.Admin), "envoy-admin", "`ADDR` for Envoy's admin interface; whoever reaches it can stop Envoy; none by default")
 	flags.Var((*addressFlag)(&b.AdminListener), "admin-address", "`ADDR` of the management server's admin listener; without it a blueprint's metrics endpoints answer 503")
