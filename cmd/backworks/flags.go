@@ -31,6 +31,22 @@ func (p *portFlag) Set(s string) error {
 
 func (p *portFlag) Type() string { return "port" }
 
+// limitFlag is a number above 0.
+type limitFlag int
+
+func (l *limitFlag) String() string { return strconv.Itoa(int(*l)) }
+
+func (l *limitFlag) Set(s string) error {
+	n, err := strconv.ParseUint(s, 10, 31)
+	if err != nil || n == 0 {
+		return errors.New("must be from 1 to 2147483647")
+	}
+	*l = limitFlag(n)
+	return nil
+}
+
+func (l *limitFlag) Type() string { return "number" }
+
 // listenFlag is host:port to listen on; the host may be empty, for all interfaces,
 // and the port 0, for a free one.
 type listenFlag string

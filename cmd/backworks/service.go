@@ -42,9 +42,13 @@ type service struct {
 	fleet   *fleet.Fleet
 	groups  *fleet.Groups
 	stats   *admin.XDSStats
+	tls     *xds.TLS      // nil: plaintext
+	rights  *fleet.Rights // nil: any certificate will do
 	sidecar *envoy.Sidecar
 	demos   *demo.Group
 	sockets sockets
+
+	granted granted // as last read
 
 	undo []func()
 }
@@ -133,7 +137,12 @@ func (s *service) load(context.Context) error {
 	}
 	s.set, s.problems = result.Set, result.Problems
 	s.groups = &fleet.Groups{}
-	s.server = xds.NewServer(xds.Options{Logger: s.log, Group: s.groups.Group})
+	secured, err := s.secure()
+	if err != nil {
+		return err
+	}
+	secured.Logger, secured.Group = s.log, s.groups.Group
+	s.server = xds.NewServer(secured)
 	s.undo = append(s.undo, s.server.Stop)
 	s.stats = admin.NewXDSStats()
 	s.server.Notify(s.stats.Count)

@@ -72,6 +72,9 @@ func (s *service) listen(ctx context.Context) (err error) {
 		if s.sockets.xdsOthers, err = s.listenForOthers(ctx, xds); err != nil {
 			return err
 		}
+		if err := s.mayServe(s.sockets.xdsOthers, xds); err != nil {
+			return err
+		}
 		s.sockets.xdsListeners = append(s.sockets.xdsListeners, s.sockets.xdsOthers)
 	}
 	if s.withSidecar() {

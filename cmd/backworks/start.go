@@ -19,6 +19,7 @@ type startFlags struct {
 	port          uint16
 	dashboardPort uint16
 	xdsListen     string
+	xds           xdsFlags
 	adminListen   string
 	envoy         string
 	envoyAdmin    []envoy.Address
@@ -51,7 +52,7 @@ flight finish; a second one does not wait for them.`,
 		Example: `  backworks start                               the blueprint in this folder
   backworks start --watch -c blueprints/        a folder; edits are live when saved
   backworks start --watch --demo                with backends to try it on
-  backworks start --envoy none --xds-listen 0.0.0.0:18000
+  backworks start --envoy none --xds-listen 0.0.0.0:18000 --xds-cert tls.crt --xds-key tls.key --xds-client-ca ca.crt
   backworks start -- --concurrency 2            what follows -- goes to Envoy`,
 		Args: f.takeArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -65,6 +66,7 @@ flight finish; a second one does not wait for them.`,
 	flags.Var((*portFlag)(&f.dashboardPort), "dashboard-port", "`PORT` of the admin listener, in place of the blueprint's (8081)")
 	flags.Var((*listenFlag)(&f.adminListen), "admin-listen", "`ADDR` of the admin listener (127.0.0.1:8081)")
 	flags.Var((*xdsListenFlag)(&f.xdsListen), "xds-listen", "`ADDR` to serve other Envoys on, host:port or unix:///path; 127.0.0.1:18000 with --envoy none, else none")
+	f.xds.add(flags)
 	flags.StringVar(&f.envoy, "envoy", "auto", "the Envoy to run: `auto|none|PATH`")
 	flags.Var((*addressesFlag)(&f.envoyAdmin), "envoy-admin", "`URL` of the admin interface of an Envoy that others run, for metrics and targets; may be repeated")
 	flags.BoolVar(&f.keepEnvoy, "keep-envoy", false, "leave Envoy running at the end; the next start takes it over")
@@ -100,7 +102,7 @@ func (f *startFlags) takeArgs(c *cobra.Command, args []string) error {
 	case f.adminListen != "" && f.dashboardPort != 0:
 		return fmt.Errorf("--admin-listen and --dashboard-port exclude each other")
 	}
-	return nil
+	return f.checkXDS()
 }
 
 // logLevel is for people: info is what changed.

@@ -38,6 +38,7 @@ func (s *service) run(ctx context.Context, sig signals) error {
 	if s.watcher != nil {
 		add(ctx, &g, s.watcher.Run)
 	}
+	s.addSecurity(ctx, &g)
 	add(ctx, &g, s.fleet.Run)
 	if err := g.Run(); !errors.Is(err, errSignal) {
 		return err
