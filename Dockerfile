@@ -23,4 +23,5 @@ USER 65532:65532
 # xDS, and the admin listener.
 EXPOSE 18000 8081
 ENTRYPOINT ["/backworks"]
-CMD ["start", "-c", "/etc/backworks", "--watch", "--envoy", "none", "--xds-listen", "0.0.0.0:18000", "--admin-listen", "0.0.0.0:8081"]
+# In plaintext, for the network of containers; beyond that give --xds-cert and --xds-key.
+CMD ["start", "-c", "/etc/backworks", "--watch", "--envoy", "none", "--xds-listen", "0.0.0.0:18000", "--xds-insecure", "--admin-listen", "0.0.0.0:8081"]

@@ -74,6 +74,18 @@ func TestDockerfileIsPlain(t *testing.T) {
 	}
 }
 
+// xDS in plaintext is for the services of the compose file, and said to be meant.
+func TestXDSIsNotPublished(t *testing.T) {
+	t.Parallel()
+	text := read(t, "../docker-compose.yaml")
+	if !regexp.MustCompile(`(?m)^      - --xds-listen\n      - 0\.0\.0\.0:18000\n(      #.*\n)*      - --xds-insecure\n`).MatchString(text) {
+		t.Error("docker-compose.yaml does not say that plaintext is meant")
+	}
+	if regexp.MustCompile(`(?m)^ +- .*:18000"?$`).MatchString(strings.ReplaceAll(strings.ReplaceAll(text, "- 0.0.0.0:18000", ""), "- backworks:18000", "")) {
+		t.Error("docker-compose.yaml publishes the port of xDS")
+	}
+}
+
 // Who brings it up to have a look opens nothing to the network.
 func TestPortsAreOnLoopback(t *testing.T) {
 	t.Parallel()
