@@ -27,6 +27,11 @@ func (s *stream) answered(sub *subscription, r *request) {
 	sub.unanswered = slices.Delete(sub.unanswered, first, i+1)
 	if r.refusal != nil {
 		sub.refuse(done, &s.server.names)
+		if last.full && len(sub.unanswered) > 0 && s.view != nil && sub.stuck(sub.goal(s.view)) {
+			// The whole state is on its way again already. What is no news there for us
+			// may be for the client, and is warmed.
+			s.owe(assignmentsOf(sub.sent.subset(sub.refused.doubt), &s.server.names))
+		}
 		s.noteRefused(sub, last, r.refusal.GetMessage())
 		return
 	}
@@ -34,8 +39,6 @@ func (s *stream) answered(sub *subscription, r *request) {
 		s.server.loads.again(s.node.ID)
 	}
 	sub.acked = last.to
-	if sub.refused != nil && (last.full || last.mends == sub.refused) {
-		sub.refused = nil
-	}
+	sub.mend(done, &s.server.names)
 	s.noteAcked(sub, last)
 }

@@ -22,8 +22,12 @@ func TestLargeRequest(t *testing.T) {
 	}
 	c := r.connect(true, "n")
 	c.send(say{url: typeCluster, initial: held})
-	c.ack(c.want(typeCluster, "a"))
-	if a := c.want(typeCluster); len(a.removed) != len(held) {
+	a := c.want(typeCluster, "a")
+	c.ack(a)
+	if len(a.removed) == 0 { // a machine that needs long to read it removes at once
+		a = c.want(typeCluster)
+	}
+	if len(a.removed) != len(held) {
 		t.Errorf("%d removed, want %d", len(a.removed), len(held))
 	}
 }

@@ -75,9 +75,9 @@ func (s *stream) full(sub *subscription, now time.Time) waiting {
 // needed.
 func (s *stream) send(sub *subscription, goal, target *set, now time.Time) error {
 	in, again, stuck, doubtful := &s.server.names, sub.again, sub.stuck(goal), sub.doubtful(goal)
-	if stuck {
+	if whole := sub.full && !s.delta; stuck && !whole {
 		again = in.without(again, sub.refused.doubt)
-	} else if doubtful {
+	} else if stuck || doubtful {
 		again = in.join(again, sub.refused.doubt)
 	}
 	fromNames := sub.sentNames
@@ -86,12 +86,15 @@ func (s *stream) send(sub *subscription, goal, target *set, now time.Time) error
 	}
 	k := step{delta: s.delta, fromNames: fromNames, now: sub.names, again: again}
 	r := target.reply(k, sub.sent, sub.rule, in)
-	if r.full && r.send && stuck {
-		// The whole state again would be refused again.
-		r = &reply{step: k, to: target, version: r.version}
+	if r.full && r.send && stuck && fromNames == sub.names {
+		// The whole state again would be refused again: it is sent for other names only.
+		return nil
 	}
 	first := sub.sent == nil
 	sub.sent, sub.sentNames, sub.again, sub.heldSince = target, sub.names, nil, time.Time{}
+	if stuck {
+		sub.refused.base = target.restored(sub.refused.doubt, sub.acked)
+	}
 	if !r.send {
 		if doubtful {
 			sub.refused = nil
@@ -102,18 +105,16 @@ func (s *stream) send(sub *subscription, goal, target *set, now time.Time) error
 		s.noteHeld(sub)
 		return nil
 	}
-	if r.assignments != nil {
-		s.owe(r.assignments)
-	}
+	s.owe(r.assignments)
 	s.nonces++
 	sub.nonce = strconv.FormatUint(s.nonces, 10)
 	if len(sub.unanswered) >= maxUnanswered {
 		sub.unanswered = sub.unanswered[1:]
 	}
-	out := &response{reply: *r, nonce: sub.nonce, at: now, snapshot: s.view.version, to: target, goal: goal}
+	out := &response{reply: *r, number: s.nonces, nonce: sub.nonce, at: now, snapshot: s.view.version, to: target, goal: goal}
 	if doubtful {
 		sub.refused.resent, out.mends = true, sub.refused
-	} else if stuck {
+	} else if stuck && !r.full {
 		out.to = target.restored(in.without(sub.refused.doubt, r.touched(in)), sub.acked)
 	}
 	out.body = nil // it may be kept for long: until the client answers
@@ -132,6 +133,9 @@ func (s *stream) send(sub *subscription, goal, target *set, now time.Time) error
 // and waits for its assignment though that did not change: without it, for the whole
 // initial_fetch_timeout (15 s), while the acknowledgement of CDS is held back.
 func (s *stream) owe(assignments *names) {
+	if assignments == nil {
+		return
+	}
 	if sub := s.subs[typeEndpoint]; sub != nil {
 		sub.repeat(assignments, &s.server.names)
 	} else {
@@ -152,7 +156,8 @@ func (s *stream) resume(sub *subscription, goal *set) {
 	}
 	if s.delta {
 		had := goal.resume(c.initial, in)
-		sub.sent, sub.sentNames = had.set, in.both(had.names, sub.names)
+		sub.sent = had.set.disclaimed(func(name string) bool { return !sub.names.has(name) })
+		sub.sentNames = in.both(had.names, sub.names)
 	} else if c.version == goal.version(sub.names) {
 		sub.sent, sub.sentNames = goal, sub.names
 	}

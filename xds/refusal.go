@@ -27,6 +27,8 @@ type refused struct {
 	base *set
 	// resent: something else was sent since, with all that is in doubt.
 	resent bool
+	// number is that of the last response that was refused.
+	number uint64
 }
 
 // stuck says that the client refused just this content.
@@ -65,23 +67,55 @@ func (sub *subscription) refuse(of []*response, in *interner) {
 	}
 	sub.refused = &refused{
 		version: last.goal.version(last.now), names: last.now, doubt: doubt,
-		base: sub.sent.restored(doubt, sub.acked),
+		base: sub.sent.restored(doubt, sub.acked), number: last.number,
+	}
+	if wanted := in.both(doubt, sub.names); wanted != doubt {
+		sub.relieve(wanted)
+	}
+}
+
+// mend ends the doubt about what was accepted after the refusal: all of it by a
+// response that holds the whole state, or was sent to end it; else what it touches.
+func (sub *subscription) mend(done []*response, in *interner) {
+	for _, r := range done {
+		switch {
+		case sub.refused == nil:
+			return
+		case r.full || r.mends == sub.refused:
+			sub.refused = nil
+		case r.number > sub.refused.number:
+			sub.relieve(in.without(sub.refused.doubt, r.touched(in)))
+		}
+	}
+}
+
+// relieve leaves some names only in doubt; nil: none.
+func (sub *subscription) relieve(doubt *names) {
+	switch old := sub.refused; {
+	case doubt == nil || doubt.empty():
+		sub.refused = nil
+	case doubt != old.doubt:
+		old.doubt, old.base = doubt, sub.sent.restored(doubt, sub.acked)
 	}
 }
 
 // restored returns s with the named resources as they are in acked, or without them.
+// What only the client knows cannot be given back: it stays as it is in s.
 func (s *set) restored(doubt *names, acked *set) *set {
 	if doubt == nil {
 		return s
 	}
-	var out, old []*Resource
+	var old []*Resource
+	if acked != nil {
+		old = slices.DeleteFunc(slices.Clone(acked.subset(doubt)), func(r *Resource) bool {
+			return r.delta == nil && s.find(r.name) != nil
+		})
+	}
+	var out []*Resource
 	for _, r := range s.all {
-		if !doubt.lists(r.name) {
+		if !doubt.lists(r.name) || acked != nil && acked.claims(r.name) {
 			out = append(out, r)
 		}
-	}
-	if acked != nil {
-		old = acked.subset(doubt)
 	}
 	return newSet(s.url, merge(old, out))
 }

@@ -25,7 +25,8 @@ type reply struct {
 	send bool
 	body []byte
 	// put are the resources that the response adds, changes or sends again, gone the
-	// names that it removes. In a full response the unchanged ones are not among put.
+	// names that it removes: none where it cannot say so. In a full response the
+	// unchanged ones are not among put.
 	put  []*Resource
 	gone []string
 	// full: it holds the whole state.
@@ -49,8 +50,8 @@ func (s *set) reply(k step, from *set, rule rule, in *interner) *reply {
 	defer s.mu.Unlock()
 	return recall(&s.replies, k, func() *reply {
 		r := &reply{step: k, to: s, version: version}
-		r.pick(c)
 		r.full = rule.full && !k.delta
+		r.pick(c)
 		r.decide(rule)
 		if r.send {
 			r.encode(rule.url)
@@ -59,17 +60,23 @@ func (s *set) reply(k step, from *set, rule rule, in *interner) *reply {
 				x.first.CompareAndSwap(0, now)
 			}
 		}
-		var wanted []string
-		for _, x := range r.put {
-			if x.assignment != "" {
-				wanted = append(wanted, x.assignment)
-			}
-		}
-		if len(wanted) > 0 {
-			r.assignments = in.get(false, wanted)
-		}
+		r.assignments = assignmentsOf(r.put, in)
 		return r
 	})
+}
+
+// assignmentsOf names what clusters wait for; nil: nothing.
+func assignmentsOf(clusters []*Resource, in *interner) *names {
+	var wanted []string
+	for _, x := range clusters {
+		if x.assignment != "" {
+			wanted = append(wanted, x.assignment)
+		}
+	}
+	if len(wanted) == 0 {
+		return nil
+	}
+	return in.get(false, wanted)
 }
 
 // pick finds what the client lacks; c is what changed in what it has.
@@ -124,12 +131,17 @@ func (r *reply) answer(name string) {
 	}
 }
 
-// tidy sorts what was picked; no name may be in a response twice.
+// tidy sorts what was picked; no name may be in a response twice. What only the client
+// knows, and keeps until nothing uses it, cannot be sent.
 func (r *reply) tidy() {
+	r.put = slices.DeleteFunc(r.put, func(x *Resource) bool { return x.delta == nil })
 	slices.SortFunc(r.put, func(a, b *Resource) int { return strings.Compare(a.name, b.name) })
 	r.put = slices.CompactFunc(r.put, func(a, b *Resource) bool { return a.name == b.name })
 	slices.Sort(r.gone)
 	r.gone = slices.Compact(r.gone)
+	if !r.delta && !r.full {
+		r.gone = nil // such a response has no words for it
+	}
 }
 
 // decide says whether there is anything to tell.

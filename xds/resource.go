@@ -20,7 +20,8 @@ type Resource struct {
 	// others.
 	assignment string
 	// delta is the resource as field 2 of a DeltaDiscoveryResponse, tag included. It
-	// ends with what is field 2 of a DiscoveryResponse: sotw.
+	// ends with what is field 2 of a DiscoveryResponse: sotw. Both are nil where a client
+	// claims a version that is not published.
 	delta, sotw []byte
 	sum         digest
 	// For CSDS: when it was first sent to anybody, in ns since 1970, 0 before, and what

@@ -19,6 +19,8 @@ type set struct {
 	url string
 	all []*Resource // sorted by name, unique
 	sum digest
+	// claimed: some are known by the words of a client only.
+	claimed bool
 
 	mu       sync.Mutex
 	changes  map[uint64]*change
@@ -35,6 +37,7 @@ func newSet(url string, all []*Resource) *set {
 	s := &set{id: setIDs.Add(1), url: url, all: all}
 	for _, r := range all {
 		s.sum += r.sum
+		s.claimed = s.claimed || r.delta == nil
 	}
 	return s
 }
@@ -131,12 +134,36 @@ func (s *set) union(from *set) *set {
 	switch {
 	case len(c.gone) == 0:
 		return s
-	case len(c.put) == 0:
+	case len(c.put) == 0 && !from.learns(s):
 		return from
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return recall(&s.unions, from.id, func() *set { return newSet(s.url, merge(s.all, c.gone)) })
+}
+
+// learns says that another set has what only the client knew before.
+func (s *set) learns(from *set) bool {
+	return s.claimed && slices.ContainsFunc(from.all, func(r *Resource) bool { return s.claims(r.name) })
+}
+
+// claims says that only the client knows the resource.
+func (s *set) claims(name string) bool {
+	r := s.find(name)
+	return r != nil && r.delta == nil
+}
+
+// disclaimed returns s without what only the client knew, of names that it may have no
+// more: it asks for them, or does not want them.
+func (s *set) disclaimed(lost func(name string) bool) *set {
+	if s == nil || !s.claimed {
+		return s
+	}
+	gone := func(r *Resource) bool { return r.delta == nil && lost(r.name) }
+	if !slices.ContainsFunc(s.all, gone) {
+		return s
+	}
+	return newSet(s.url, slices.DeleteFunc(slices.Clone(s.all), gone))
 }
 
 // version is the digest of the part of s that a client subscribes to.

@@ -137,7 +137,13 @@ func (s *stream) noteSent(sub *subscription, r *reply) {
 
 // noteHeld records the version of what the client has without having been told.
 func (s *stream) noteHeld(sub *subscription) {
-	if len(sub.unanswered) > 0 || sub.refused != nil || sub.sent == nil || sub.names.empty() {
+	if len(sub.unanswered) > 0 || sub.refused != nil || sub.sent == nil {
+		return
+	}
+	if sub.status.Refused != nil {
+		s.note(func() { sub.status.Refused = nil })
+	}
+	if sub.names.empty() {
 		return
 	}
 	if v := sub.sent.version(sub.names); v != sub.status.Acked {

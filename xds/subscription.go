@@ -55,8 +55,9 @@ func (c *claim) empty() bool { return c.version == "" && c.initial == nil }
 // response is one that the client did not answer yet.
 type response struct {
 	reply
-	nonce string
-	at    time.Time
+	number uint64 // of the stream's responses, in order
+	nonce  string
+	at     time.Time
 	// snapshot is the version of what the client was on.
 	snapshot string
 	to       *set     // what the client has when it acknowledges this
@@ -99,7 +100,13 @@ func (sub *subscription) changes(r *request, in *interner) {
 		again = append(again, r.names.list...)
 	}
 	sub.take(in.get(wild, list), in)
-	sub.repeat(in.get(false, again), in)
+	asked := in.get(false, again)
+	if sub.refused != nil {
+		// A question is answered, be it with what was refused.
+		sub.relieve(in.without(sub.refused.doubt, asked))
+	}
+	sub.sent = sub.sent.disclaimed(asked.lists)
+	sub.repeat(asked, in)
 }
 
 // take makes n the subscription; what is not in it any more may be dropped by the
@@ -109,6 +116,11 @@ func (sub *subscription) take(n *names, in *interner) {
 	sub.named = sub.named || len(n.list) > 0
 	if sub.sentNames != nil {
 		sub.sentNames = in.both(sub.sentNames, n)
+	}
+	sub.sent = sub.sent.disclaimed(func(name string) bool { return !n.has(name) })
+	// What was refused and is not wanted any more leaves nothing in doubt.
+	if sub.refused != nil {
+		sub.relieve(in.both(sub.refused.doubt, n))
 	}
 }
 
