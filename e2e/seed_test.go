@@ -95,6 +95,8 @@ func TestSeed(t *testing.T) {
 				t.Fatalf("%s %s: %d %s %v", c.method, c.path, status, body, header)
 			}
 		}
+		// A server's log comes through a pipe, after its answer.
+		s.until("the targets log the requests", func() bool { return asked(c.method+" "+c.upstream) >= times })
 		if got := asked(c.method + " " + c.upstream); got != times {
 			t.Errorf("%s %s: the targets were asked %d times for %d requests", c.method, c.path, got, times)
 		}
