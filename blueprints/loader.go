@@ -29,9 +29,8 @@ type Options struct {
 // Result is what one Load found.
 type Result struct {
 	// Set is what is to be served: bad files stand in it with their last good
-	// content. An unchanged blueprint is the same pointer as before, and so are the
-	// endpoints of an unchanged file, and pools which are as they were, at the same
-	// place.
+	// content. An unchanged blueprint is the same pointer as before, and so are pools
+	// and endpoints that did not change and stand where they stood.
 	Set *Set
 	// Problems are all of them, sorted, those of files whose last good content is
 	// served included.
@@ -49,6 +48,7 @@ type Loader struct {
 	path    string // absolute
 	cwd     string
 	parts   map[partKey]*part
+	newest  map[partRole]*part
 	kept    map[string]*kept
 
 	run *run // of the Load under way
@@ -66,8 +66,6 @@ type run struct {
 	files map[string]source
 	parts map[partKey]*part
 	watch map[string]bool
-	// before are the parts of the last Load by path; nil until one is asked for.
-	before map[string]*part
 }
 
 // NewLoader reads nothing yet.
@@ -75,7 +73,7 @@ func NewLoader(o Options) *Loader {
 	if o.LookupEnv == nil {
 		o.LookupEnv = os.LookupEnv
 	}
-	l := &Loader{options: o, parts: map[partKey]*part{}, kept: map[string]*kept{}}
+	l := &Loader{options: o, parts: map[partKey]*part{}, newest: map[partRole]*part{}, kept: map[string]*kept{}}
 	l.cwd, _ = os.Getwd() // without one, paths are shown in full
 	l.path = o.Path
 	if !filepath.IsAbs(l.path) {
@@ -112,6 +110,7 @@ func (l *Loader) Load() *Result {
 	}
 	maps.DeleteFunc(l.kept, func(main string, _ *kept) bool { return !slices.Contains(mains, main) })
 	l.parts = l.run.parts
+	maps.DeleteFunc(l.newest, func(r partRole, p *part) bool { return l.parts[partKey{p.path, p.hash, r.main}] != p })
 	res.Problems = res.Problems.unique()
 	for w := range l.run.watch {
 		res.Watch = append(res.Watch, w)

@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"net/netip"
 	"path/filepath"
-	"reflect"
 	"time"
 
 	"gopkg.in/yaml.v3"
@@ -12,7 +11,8 @@ import (
 
 // part is what one file adds to a blueprint. It is immutable and depends on
 // nothing but the file's content and deps, so an unchanged file keeps its part,
-// and with it the pointers of its pools and endpoints.
+// and with it the pointers of its pools and endpoints. Those of a changed file are
+// kept as well where they stand in it unchanged.
 type part struct {
 	path     string
 	shown    string
@@ -35,8 +35,9 @@ type part struct {
 	implicit *Endpoint
 }
 
-// newPart decodes one file. main says that it is included by no other.
-func newPart(d *decoder, path string, s source, main bool) *part {
+// newPart decodes one file. main says that it is included by no other; before is what
+// it was, or nil.
+func newPart(d *decoder, path string, s source, main bool, before *part) *part {
 	p := &part{path: path, shown: d.file, hash: s.hash, position: Position{File: d.file, Line: 1, Column: 1}, declared: map[string]bool{}}
 	d.dir = filepath.Dir(path)
 	if top := d.parse(s.content); top != nil {
@@ -45,24 +46,20 @@ func newPart(d *decoder, path string, s source, main bool) *part {
 		p.broken = true
 	}
 	p.problems, p.deps = d.problems, d.deps
+	if before != nil {
+		keep(p.pools, before.pools)
+		keep(p.own, before.own)
+		keep(p.endpoints, before.endpoints)
+	}
 	return p
 }
 
-// keep takes the pools that are as they were, position included, from an earlier part
-// of the same file: an edit costs what it changes, and not what stands beside that.
-func (p *part) keep(before *part) {
-	if before == nil {
-		return
-	}
-	for _, lists := range [][2][]*Pool{{p.pools, before.pools}, {p.own, before.own}} {
-		old := make(map[string]*Pool, len(lists[1]))
-		for _, pool := range lists[1] {
-			old[pool.Name] = pool
-		}
-		for i, pool := range lists[0] {
-			if was := old[pool.Name]; was != nil && reflect.DeepEqual(was, pool) {
-				lists[0][i] = was
-			}
+// keep puts into now what is the same in before. An edit moves what stands behind it
+// to other lines, so that to look for it elsewhere in before would find nothing.
+func keep[T any](now, before []*T) {
+	for i := range min(len(now), len(before)) {
+		if identical(now[i], before[i]) {
+			now[i] = before[i]
 		}
 	}
 }

@@ -71,6 +71,12 @@ type partKey struct {
 	main bool
 }
 
+// partRole is what a part is, whatever its content.
+type partRole struct {
+	path string
+	main bool
+}
+
 // part is the decoded form of a content, from the cache where its dependencies
 // are as they were.
 func (l *Loader) part(path string, s source, main bool) *part {
@@ -80,9 +86,7 @@ func (l *Loader) part(path string, s source, main bool) *part {
 	}
 	p := l.parts[key]
 	if p == nil || !l.holds(p.deps) {
-		d := &decoder{file: l.shown(path), env: l.options.LookupEnv, readFile: l.readSecret}
-		p = newPart(d, path, s, main)
-		p.keep(l.before(path))
+		p = l.decode(path, s, main)
 	}
 	for path := range p.deps.secrets {
 		l.watchFile(path)
@@ -91,15 +95,13 @@ func (l *Loader) part(path string, s source, main bool) *part {
 	return p
 }
 
-// before is what the last Load had of a file, nil when it had nothing.
-func (l *Loader) before(path string) *part {
-	if l.run.before == nil {
-		l.run.before = make(map[string]*part, len(l.parts))
-		for key, p := range l.parts {
-			l.run.before[key.path] = p
-		}
-	}
-	return l.run.before[path]
+// decode makes a part, with as much as possible of the one that the file was before.
+func (l *Loader) decode(path string, s source, main bool) *part {
+	d := &decoder{file: l.shown(path), env: l.options.LookupEnv, readFile: l.readSecret}
+	role := partRole{path, main}
+	p := newPart(d, path, s, main, l.newest[role])
+	l.newest[role] = p
+	return p
 }
 
 func (l *Loader) readSecret(path string) ([]byte, error) { return readFile(path, maxSecret+1) }
