@@ -24,17 +24,23 @@ type State struct {
 func Hosts(bp *blueprints.Blueprint) []string {
 	var out []string
 	for _, p := range bp.Pools {
-		if p.ResolveByEnvoy {
-			continue
-		}
-		for _, t := range p.Targets {
-			if _, err := netip.ParseAddr(t.Host); err != nil {
-				out = append(out, t.Host)
-			}
-		}
+		out = hosts(out, p)
 	}
 	slices.Sort(out)
 	return slices.Compact(out)
+}
+
+// hosts adds those of a pool.
+func hosts(to []string, p *blueprints.Pool) []string {
+	if p.ResolveByEnvoy {
+		return to
+	}
+	for _, t := range p.Targets {
+		if _, err := netip.ParseAddr(t.Host); err != nil {
+			to = append(to, t.Host)
+		}
+	}
+	return to
 }
 
 // Assignments are those of all pools of bp that Envoy does not resolve itself,

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -34,8 +35,7 @@ func many(b *testing.B, n int) *blueprints.Blueprint {
 	return result.Set.Blueprints[0]
 }
 
-// BenchmarkBlueprint translates anew, BenchmarkUpdate after an edit that changed no
-// pool: what is left is the routes and the listener.
+// BenchmarkBlueprint translates anew, BenchmarkUpdate after an edit of one target.
 func BenchmarkBlueprint(b *testing.B) {
 	for _, n := range []int{1, 100, 1000} {
 		bp := many(b, n)
@@ -50,12 +50,18 @@ func BenchmarkBlueprint(b *testing.B) {
 }
 
 func BenchmarkUpdate(b *testing.B) {
-	for _, n := range []int{1, 100, 1000} {
+	for _, n := range []int{1, 100, 1000, 10000} {
 		bp := many(b, n)
 		prev, _ := translate.Blueprint(bp)
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			next, pool, target := *bp, *bp.Pools[n/2], *bp.Pools[n/2].Targets[0]
+			target.Port++
+			pool.Targets = append([]*blueprints.Target{&target}, pool.Targets[1:]...)
+			next.Pools = slices.Clone(bp.Pools)
+			next.Pools[n/2] = &pool
+			b.ReportAllocs()
 			for b.Loop() {
-				if r, problems := translate.Update(prev, bp); r == nil {
+				if r, problems := translate.Update(prev, &next); r == nil {
 					b.Fatal(problems)
 				}
 			}

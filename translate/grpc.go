@@ -49,7 +49,9 @@ func UpdateGRPC(prev *Resources, bp *blueprints.Blueprint) (*Resources, blueprin
 		r.Listeners = append(r.Listeners, Resource{Name: name, Message: b.grpcListener(name, RouteName), Position: bp.Position})
 	}
 	r.Routes = append(r.Routes, Resource{Name: RouteName, Message: grpcRouteConfig(RouteName, b.grpcRoutes()), Position: bp.Position})
-	r.sort()
+	for _, list := range [][]Resource{r.Clusters, r.Listeners, r.Routes} {
+		slices.SortFunc(list, func(x, y Resource) int { return strings.Compare(x.Name, y.Name) })
+	}
 	for _, x := range slices.Concat(r.Listeners, r.Routes) {
 		b.validate(x)
 	}

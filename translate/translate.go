@@ -11,9 +11,6 @@
 package translate
 
 import (
-	"cmp"
-	"slices"
-
 	"google.golang.org/protobuf/proto"
 
 	"backworks/blueprints"
@@ -30,15 +27,12 @@ type Resource struct {
 // assignments (EDS) are not among them: they depend on a State too.
 type Resources struct {
 	Clusters, Listeners, Routes, Secrets []Resource
+	// Hosts are the names of targets that the management server resolves, as Hosts
+	// gives them.
+	Hosts []string
 
-	pools     map[*blueprints.Pool]Resource
+	bp        *blueprints.Blueprint          // of which they were made
 	grpcPools map[*blueprints.Pool]*grpcPool // of the dialect grpc
-}
-
-func (r *Resources) sort() {
-	for _, list := range [][]Resource{r.Clusters, r.Listeners, r.Routes, r.Secrets} {
-		slices.SortFunc(list, func(x, y Resource) int { return cmp.Compare(x.Name, y.Name) })
-	}
 }
 
 // Blueprint translates bp. Problems are what Envoy could not serve, each at its
@@ -47,31 +41,24 @@ func Blueprint(bp *blueprints.Blueprint) (*Resources, blueprints.Problems) {
 	return Update(nil, bp)
 }
 
-// Update is Blueprint, but takes the resources of pools that did not change (the
-// same pointer) from prev, which may be nil.
+// Update is Blueprint, but takes the messages of what did not change from prev, which
+// may be nil: they are the same pointers.
 func Update(prev *Resources, bp *blueprints.Blueprint) (*Resources, blueprints.Problems) {
-	b := &builder{bp: bp, sorted: bySpecificity(bp.Endpoints)}
-	for _, e := range bp.Endpoints {
-		b.paths.add(e)
+	if prev == nil {
+		prev = &Resources{bp: &blueprints.Blueprint{}}
 	}
-	r := &Resources{pools: make(map[*blueprints.Pool]Resource, len(bp.Pools))}
-	for _, p := range bp.Pools {
-		c, known := Resource{}, false
-		if prev != nil {
-			c, known = prev.pools[p]
-		}
-		if !known {
-			c = Resource{Name: ClusterName(p), Message: b.cluster(p), Position: p.Position}
-			b.validate(c)
-		}
-		r.pools[p] = c
-		r.Clusters = append(r.Clusters, c)
+	b := &builder{bp: bp}
+	r := &Resources{bp: bp, Clusters: b.clusters(prev), Hosts: prev.hostsOf(bp)}
+	r.Listeners = []Resource{{Name: ListenerName, Position: position(bp.Server.Position, bp.Position)}}
+	r.Routes = []Resource{{Name: RouteName, Position: bp.Position}}
+	if prev.Routes != nil && sameRouting(prev.bp, bp) {
+		r.Listeners[0].Message, r.Routes[0].Message = prev.Listeners[0].Message, prev.Routes[0].Message
+	} else {
+		b.order()
+		r.Listeners[0].Message, r.Routes[0].Message = b.listener(), b.routes()
+		b.validate(r.Listeners[0])
+		b.validate(r.Routes[0])
 	}
-	r.Listeners = []Resource{{Name: ListenerName, Message: b.listener(), Position: position(bp.Server.Position, bp.Position)}}
-	r.Routes = []Resource{{Name: RouteName, Message: b.routes(), Position: bp.Position}}
-	b.validate(r.Listeners[0])
-	b.validate(r.Routes[0])
-	r.sort()
 	if bp.Nodes.GRPC {
 		b.problems = append(b.problems, grpcLeftOut(bp)...)
 	}
@@ -88,6 +75,14 @@ type builder struct {
 	sorted   []*blueprints.Endpoint // by specificity
 	paths    paths                  // of all endpoints
 	problems blueprints.Problems
+}
+
+// order puts the endpoints in order for routes and listeners.
+func (b *builder) order() {
+	b.sorted = bySpecificity(b.bp.Endpoints)
+	for _, e := range b.bp.Endpoints {
+		b.paths.add(e)
+	}
 }
 
 func (b *builder) problem(pos blueprints.Position, message string) {

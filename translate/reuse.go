@@ -1,0 +1,100 @@
+package translate
+
+import (
+	"iter"
+	"slices"
+	"strings"
+
+	"backworks/blueprints"
+)
+
+// Pairs gives for each place in now, a list sorted by name, that of the same name in
+// before, another one, or -1.
+func Pairs[T any](now, before []T, name func(T) string) iter.Seq2[int, int] {
+	return func(yield func(int, int) bool) {
+		j := 0
+		for i, x := range now {
+			order := 1
+			for ; j < len(before); j++ {
+				if order = strings.Compare(name(before[j]), name(x)); order >= 0 {
+					break
+				}
+			}
+			was := -1
+			if j < len(before) && order == 0 {
+				was = j
+				j++
+			}
+			if !yield(i, was) {
+				return
+			}
+		}
+	}
+}
+
+// clusters are those of all pools, sorted by name as these are.
+func (b *builder) clusters(prev *Resources) []Resource {
+	out := make([]Resource, len(b.bp.Pools))
+	for i, j := range Pairs(b.bp.Pools, prev.bp.Pools, ClusterName) {
+		p := b.bp.Pools[i]
+		out[i] = Resource{Name: ClusterName(p), Position: p.Position}
+		if j >= 0 && sameCluster(prev.bp.Pools[j], p) {
+			out[i].Message = prev.Clusters[j].Message
+			continue
+		}
+		out[i].Message = b.cluster(p)
+		b.validate(out[i])
+	}
+	return out
+}
+
+// sameCluster says that the clusters of two pools are the same: one without targets of
+// its own does not depend on them.
+func sameCluster(a, b *blueprints.Pool) bool {
+	if a == b {
+		return true
+	}
+	x, y := *a, *b
+	if !a.ResolveByEnvoy {
+		x.Targets, y.Targets = nil, nil
+	}
+	return blueprints.Alike(x, y)
+}
+
+// hostsOf is Hosts, but the same slice as before where no pool has others.
+func (r *Resources) hostsOf(bp *blueprints.Blueprint) []string {
+	if len(r.bp.Pools) != len(bp.Pools) {
+		return Hosts(bp)
+	}
+	for i, p := range bp.Pools {
+		if was := r.bp.Pools[i]; was != p && !slices.Equal(hosts(nil, was), hosts(nil, p)) {
+			return Hosts(bp)
+		}
+	}
+	return r.Hosts
+}
+
+// sameRouting says that listeners and routes of two blueprints are the same: they do
+// not depend on what a pool has for its cluster and its assignment alone.
+func sameRouting(a, b *blueprints.Blueprint) bool {
+	return slices.EqualFunc(a.Endpoints, b.Endpoints, func(a, b *blueprints.Endpoint) bool { return a == b || blueprints.Alike(a, b) }) &&
+		slices.EqualFunc(a.Pools, b.Pools, func(a, b *blueprints.Pool) bool {
+			return a == b || blueprints.Alike(forRoutes(a), forRoutes(b))
+		}) &&
+		blueprints.Alike(forListeners(a), forListeners(b))
+}
+
+// forRoutes is p without what no route looks at.
+func forRoutes(p *blueprints.Pool) blueprints.Pool {
+	out := *p
+	out.Targets, out.Breaker, out.HealthCheck, out.ConnectTimeout = nil, nil, nil, 0
+	return out
+}
+
+// forListeners is bp without its lists, and what no listener or route looks at.
+func forListeners(bp *blueprints.Blueprint) blueprints.Blueprint {
+	return blueprints.Blueprint{
+		Server: bp.Server, Metrics: bp.Metrics, PathRewrite: bp.PathRewrite,
+		RequestHeaders: bp.RequestHeaders, ResponseHeaders: bp.ResponseHeaders,
+	}
+}
