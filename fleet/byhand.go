@@ -46,7 +46,9 @@ func (f *Fleet) Rollback(ctx context.Context, blueprint, version string) error {
 		if err != nil {
 			return err
 		}
-		f.resolver.want(ctx, append(f.hosts(f.Groups.set.Load()), translate.Hosts(rel.bp)...))
+		hosts := slices.Concat(f.hosts(f.Groups.set.Load(), nil), translate.Hosts(rel.bp))
+		slices.Sort(hosts)
+		f.resolver.want(ctx, slices.Compact(hosts))
 		if rel, err = rel.finish(f.resolver.answers.Load().state); err != nil {
 			return err
 		}

@@ -239,7 +239,7 @@ func (f *Fleet) load(ctx context.Context, by string) {
 	result := f.Loader.Load()
 	resources := f.Translator.take(result.Set)
 	f.meet(result.Set)
-	f.resolver.want(ctx, f.hosts(result.Set))
+	f.resolver.want(ctx, f.hosts(result.Set, resources))
 	changed, problems := f.publish(result, resources)
 	f.keeper.save(result.Good)
 	f.report(by, began, result, changed, problems)

@@ -133,23 +133,33 @@ func (f *Fleet) push() {
 	f.show()
 }
 
-// hosts are the names of all targets of set, and of the versions that some nodes are on.
-func (f *Fleet) hosts(set *blueprints.Set) []string {
-	all := slices.Clone(set.Blueprints)
+// hosts are the names of all targets of set, whose resources are given where they are
+// known, and of the versions that some nodes are on; sorted, each once.
+func (f *Fleet) hosts(set *blueprints.Set, resources map[*blueprints.Blueprint]*translate.Resources) []string {
+	var lists [][]string
+	add := func(list []string) {
+		known := func(l []string) bool { return len(l) == len(list) && &l[0] == &list[0] }
+		if len(list) > 0 && !slices.ContainsFunc(lists, known) {
+			lists = append(lists, list)
+		}
+	}
+	for _, bp := range set.Blueprints {
+		if r := resources[bp]; r != nil {
+			add(r.Hosts)
+		} else {
+			add(translate.Hosts(bp))
+		}
+	}
 	for _, r := range f.rollouts {
 		r.each(func(rel *release) *release {
-			all = append(all, rel.bp)
+			add(rel.hosts())
 			return rel
 		})
 	}
-	var hosts []string
-	done := map[*blueprints.Blueprint]bool{}
-	for _, bp := range all {
-		if !done[bp] {
-			done[bp] = true
-			hosts = append(hosts, translate.Hosts(bp)...)
-		}
+	if len(lists) == 1 {
+		return lists[0]
 	}
+	hosts := slices.Concat(lists...)
 	slices.Sort(hosts)
 	return slices.Compact(hosts)
 }

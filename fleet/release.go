@@ -1,11 +1,8 @@
 package fleet
 
 import (
-	"maps"
 	"slices"
 	"time"
-
-	"google.golang.org/protobuf/proto"
 
 	"backworks/blueprints"
 	"backworks/translate"
@@ -19,16 +16,30 @@ type release struct {
 	files   blueprints.FileSet // what it was made of
 	since   time.Time          // when the version was loaded
 	xds     xds.Release
-	// resources are the snapshot's by the message they were marshalled from, and
-	// assignments the overlay's by pool, so that the next version marshals only
-	// what differs.
-	resources   map[proto.Message]*xds.Resource
-	assignments map[*blueprints.Pool]*xds.Resource
+	// translated is what the snapshot was made of, and resources are its messages in
+	// the order of kinds. assignments are the overlay's, by the place of their pool in
+	// bp, nil where Envoy resolves. The next version marshals only what differs.
+	translated  *translate.Resources
+	resources   []*xds.Resource
+	assignments []*xds.Resource
 	// state holds the addresses that assignments were made with.
 	state *translate.State
 }
 
 func (r *release) version() string { return r.bp.Version }
+
+// hosts are the names of its targets.
+func (r *release) hosts() []string {
+	if r.translated == nil {
+		return translate.Hosts(r.bp)
+	}
+	return r.translated.Hosts
+}
+
+// kinds are the lists of r, each sorted by name.
+func kinds(r *translate.Resources) [4][]translate.Resource {
+	return [...][]translate.Resource{r.Clusters, r.Listeners, r.Routes, r.Secrets}
+}
 
 // build makes what is to be published of bp out of as much as possible of before,
 // which is returned itself when bp and its addresses are the same.
@@ -36,53 +47,108 @@ func (d Dialect) build(before *release, bp *blueprints.Blueprint, r *translate.R
 	if r == nil || before != nil && before.bp == bp && before.state == state {
 		return before, nil
 	}
-	p := &release{dialect: d, bp: bp, files: files, since: time.Now(), resources: map[proto.Message]*xds.Resource{}}
-	var list []*xds.Resource
-	for _, kind := range [][]translate.Resource{r.Clusters, r.Listeners, r.Routes, r.Secrets} {
-		for _, t := range kind {
-			var x *xds.Resource
-			if before != nil {
-				x = before.resources[t.Message]
-			}
-			if x == nil {
-				var err error
-				if x, err = xds.NewResource(t.Message, t.Name, t.Position.String()); err != nil {
-					return nil, err
-				}
-			}
-			p.resources[t.Message] = x
-			list = append(list, x)
-		}
+	p := &release{dialect: d, bp: bp, files: files, since: time.Now(), translated: r}
+	if err := p.marshal(before); err != nil {
+		return nil, err
 	}
-	if before != nil && before.version() == bp.Version {
+	switch {
+	case before != nil && before.version() == bp.Version:
 		p.xds.Snapshot, p.since = before.xds.Snapshot, before.since
-	} else {
-		p.xds.Snapshot = xds.NewSnapshot(bp.Version, list)
+	case before != nil && slices.Equal(p.resources, before.resources):
+		p.xds.Snapshot = before.xds.Snapshot.As(bp.Version)
+	default:
+		p.xds.Snapshot = xds.NewSnapshot(bp.Version, p.resources)
 	}
 	return p, p.assign(before, state)
+}
+
+// marshal makes p's resources; those of before hold where the message is the same.
+func (p *release) marshal(before *release) error {
+	var was [4][]translate.Resource
+	if before != nil {
+		was = kinds(before.translated)
+		p.resources = make([]*xds.Resource, 0, len(before.resources))
+	}
+	begin := 0 // of the kind, in the resources of before
+	for k, kind := range kinds(p.translated) {
+		for i, j := range translate.Pairs(kind, was[k], func(r translate.Resource) string { return r.Name }) {
+			t := &kind[i]
+			if j >= 0 && was[k][j].Message == t.Message {
+				p.resources = append(p.resources, at(before.resources[begin+j], was[k][j].Position, t.Position))
+				continue
+			}
+			x, err := xds.NewResource(t.Message, t.Name, t.Position.String())
+			if err != nil {
+				return err
+			}
+			p.resources = append(p.resources, x)
+		}
+		begin += len(was[k])
+	}
+	return nil
+}
+
+// at is a resource that was at another place before.
+func at(x *xds.Resource, was, is blueprints.Position) *xds.Resource {
+	if was == is {
+		return x
+	}
+	return x.From(is.String())
 }
 
 // assign makes the assignments of p's pools; those of before hold where neither
 // the pool nor an address of it changed.
 func (p *release) assign(before *release, state *translate.State) error {
-	assignments := make(map[*blueprints.Pool]*xds.Resource, len(p.bp.Pools))
-	for _, pool := range p.bp.Pools {
+	var was []*blueprints.Pool
+	if before != nil && before.assignments != nil {
+		was = before.bp.Pools
+	}
+	all := make([]*xds.Resource, len(p.bp.Pools))
+	var changed []*xds.Resource
+	more := 0 // than there were
+	for i, j := range translate.Pairs(p.bp.Pools, was, translate.ClusterName) {
+		pool := p.bp.Pools[i]
 		if pool.ResolveByEnvoy {
 			continue
 		}
-		if before != nil && before.assignments[pool] != nil && sameAddresses(pool, before.state, state) {
-			assignments[pool] = before.assignments[pool]
-			continue
+		var old *xds.Resource
+		if j >= 0 {
+			old = before.assignments[j]
 		}
-		x, err := xds.NewResource(p.dialect.assignment(pool, *state), translate.ClusterName(pool), pool.Position.String())
-		if err != nil {
-			return err
+		if old != nil && (was[j] == pool || blueprints.Alike(was[j], pool)) && sameAddresses(pool, before.state, state) {
+			all[i] = at(old, was[j].Position, pool.Position)
+		} else {
+			x, err := xds.NewResource(p.dialect.assignment(pool, *state), translate.ClusterName(pool), pool.Position.String())
+			if err != nil {
+				return err
+			}
+			all[i] = x
 		}
-		assignments[pool] = x
+		switch {
+		case old == nil:
+			more++
+		case all[i] != old:
+			changed = append(changed, all[i])
+		}
 	}
-	p.assignments, p.state = assignments, state
-	p.xds.Overlay = p.overlay(before)
+	p.assignments, p.state = all, state
+	there := func(x *xds.Resource) bool { return x != nil }
+	switch {
+	case before == nil || more > 0 || count(all, there) != count(before.assignments, there):
+		p.xds.Overlay = xds.NewOverlay(slices.DeleteFunc(slices.Clone(all), func(x *xds.Resource) bool { return x == nil }))
+	default:
+		p.xds.Overlay = before.xds.Overlay.With(changed)
+	}
 	return nil
+}
+
+func count[T any](list []T, is func(T) bool) (n int) {
+	for _, x := range list {
+		if is(x) {
+			n++
+		}
+	}
+	return n
 }
 
 // sameAddresses says that the pool's targets have the same addresses in both states.
@@ -90,20 +156,6 @@ func sameAddresses(pool *blueprints.Pool, a, b *translate.State) bool {
 	return a == b || !slices.ContainsFunc(pool.Targets, func(t *blueprints.Target) bool {
 		return !slices.Equal(a.Addresses[t.Host], b.Addresses[t.Host])
 	})
-}
-
-// overlay are the assignments; that of before where none differs.
-func (p *release) overlay(before *release) *xds.Overlay {
-	if before != nil && maps.Equal(p.assignments, before.assignments) {
-		return before.xds.Overlay
-	}
-	list := make([]*xds.Resource, 0, len(p.assignments))
-	for _, pool := range p.bp.Pools {
-		if x := p.assignments[pool]; x != nil {
-			list = append(list, x)
-		}
-	}
-	return xds.NewOverlay(list)
 }
 
 // readdressed is p with the addresses of state; p itself when none of them differs.

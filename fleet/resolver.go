@@ -67,6 +67,10 @@ func newResolver(lookup func(context.Context, string) ([]netip.Addr, error), eve
 func (r *resolver) want(ctx context.Context, hosts []string) {
 	var fresh []string
 	r.mu.Lock()
+	if slices.Equal(r.hosts, hosts) {
+		r.mu.Unlock()
+		return
+	}
 	for _, h := range hosts {
 		if _, known := slices.BinarySearch(r.hosts, h); !known {
 			fresh = append(fresh, h)

@@ -148,7 +148,7 @@ func (r *rig) group(file string) xds.Group {
 
 // overlay are the assignments that the nodes of a blueprint are given.
 func (r *rig) overlay(file string) []*xds.Resource {
-	return r.group(file).Overlay.Resources("type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment")
+	return r.group(file).Overlay.Resources(assignmentURL)
 }
 
 // blueprint is a file with one pool a target, "name=url", and one endpoint.

@@ -82,6 +82,14 @@ func (r *Resource) Version() string { return r.version }
 // Origin returns where the resource was written.
 func (r *Resource) Origin() string { return r.origin }
 
+// From returns the same resource, written at another place.
+func (r *Resource) From(origin string) *Resource {
+	out := &Resource{url: r.url, name: r.name, version: r.version, origin: origin, assignment: r.assignment, delta: r.delta, sotw: r.sotw, sum: r.sum}
+	out.first.Store(r.first.Load())
+	out.shown.Store(r.shown.Load())
+	return out
+}
+
 func (r *Resource) encode(body []byte) {
 	wrapped := appendBytes(appendString(nil, anyURL, r.url), anyValue, body)
 	inner := appendString(nil, resourceVersion, r.version)

@@ -28,6 +28,9 @@ func NewSnapshot(version string, resources []*Resource) *Snapshot {
 	return s
 }
 
+// As returns the same resources at another version.
+func (s *Snapshot) As(version string) *Snapshot { return &Snapshot{version: version, sets: s.sets} }
+
 // Version returns the version that the snapshot was made with.
 func (s *Snapshot) Version() string { return s.version }
 
@@ -38,8 +41,11 @@ func sortByType(resources []*Resource) map[string][]*Resource {
 	for _, r := range resources {
 		types[r.url] = append(types[r.url], r)
 	}
+	order := func(a, b *Resource) int { return strings.Compare(a.name, b.name) }
 	for _, list := range types {
-		slices.SortStableFunc(list, func(a, b *Resource) int { return strings.Compare(a.name, b.name) })
+		if !slices.IsSortedFunc(list, order) { // as they mostly are
+			slices.SortStableFunc(list, order)
+		}
 	}
 	return types
 }

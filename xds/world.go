@@ -1,6 +1,7 @@
 package xds
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 )
@@ -47,8 +48,8 @@ func (w *world) view(name, node string, back bool) *view {
 // Overlay is endpoint state: resources that replace those of a snapshot by name, or
 // are added to them. It is immutable.
 type Overlay struct {
-	types map[string][]*Resource // sorted, by type URL
-	sum   digest
+	sets map[string]*set // by type URL
+	sum  digest
 }
 
 // NewOverlay makes an Overlay of resources in any order; of two with one type and name
@@ -57,26 +58,43 @@ func NewOverlay(resources []*Resource) *Overlay {
 	if len(resources) == 0 {
 		return nil
 	}
-	o := &Overlay{types: sortByType(resources)}
-	for url, list := range o.types {
+	o := &Overlay{sets: map[string]*set{}}
+	for url, list := range sortByType(resources) {
 		kept := list[:0]
 		for i, r := range list {
 			if i+1 == len(list) || list[i+1].name != r.name {
 				kept = append(kept, r)
-				o.sum += r.sum
 			}
 		}
-		o.types[url] = kept
+		o.sets[url] = newSet(url, kept)
+		o.sum += o.sets[url].sum
 	}
 	return o
 }
 
+// With returns o with other resources in it, in the place of those of their type and
+// name or added to them.
+func (o *Overlay) With(resources []*Resource) *Overlay {
+	other := NewOverlay(resources)
+	if o == nil || other == nil {
+		return cmp.Or(o, other)
+	}
+	out := &Overlay{sets: maps.Clone(o.sets)}
+	for url, s := range other.sets {
+		out.sets[url] = s.over(out.sets[url])
+	}
+	for _, s := range out.sets {
+		out.sum += s.sum
+	}
+	return out
+}
+
 // Resources returns those of a type, by its URL, sorted by name.
 func (o *Overlay) Resources(url string) []*Resource {
-	if o == nil {
+	if o == nil || o.sets[url] == nil {
 		return nil
 	}
-	return o.types[url]
+	return o.sets[url].all
 }
 
 // state is what the views are built of. It is the Server's, under its lock.
@@ -204,12 +222,8 @@ func (v *view) over(o *Overlay, in interned) *view {
 		return v
 	}
 	out := &view{version: v.version, sets: maps.Clone(v.sets)}
-	for url, list := range o.types {
-		if base := v.sets[url]; base != nil {
-			out.sets[url] = in.get(base.with(list))
-		} else {
-			out.sets[url] = in.get(newSet(url, list))
-		}
+	for url, s := range o.sets {
+		out.sets[url] = in.get(s.over(v.sets[url]))
 	}
 	return out
 }
