@@ -42,6 +42,8 @@ type Store struct {
 	db  *bolt.DB
 	// saved is what the database holds, so that a save writes what changed only.
 	saved map[string]blueprints.FileSet
+	// sums are those of the files of the versions that were kept last, by path.
+	sums map[string]summed
 	// gate is held while saved and the database are used.
 	gate chan struct{}
 	// dropped counts the versions that were dropped since their contents were swept.
@@ -59,7 +61,7 @@ func open(dir string, log hclog.Logger, options *bolt.Options) (*Store, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make state dir %q: %w", dir, cause(err))
 	}
-	s := &Store{dir: dir, log: log.Named("store"), gate: make(chan struct{}, 1)}
+	s := &Store{dir: dir, log: log.Named("store"), sums: map[string]summed{}, gate: make(chan struct{}, 1)}
 	path := filepath.Join(dir, databaseFile)
 	err := s.read(path, options)
 	if errors.Is(err, errCorrupt) {

@@ -23,6 +23,9 @@ var (
 // looked for: that reads every record.
 const sweepEvery = 25
 
+// maxSums bounds the files whose sums are remembered; as many as a large blueprint has.
+const maxSums = 10_000
+
 // version is one as it is kept.
 type version struct {
 	Record []byte
@@ -79,7 +82,7 @@ func (s *Store) Keep(main, name string, record []byte, files blueprints.FileSet,
 		}
 		v := version{Record: record, Files: make(map[string][]byte, len(files))}
 		for path, content := range files {
-			key := sha256.Sum256(content)
+			key := s.sum(path, content)
 			v.Files[path] = key[:]
 			if contents.Get(key[:]) == nil {
 				if err := contents.Put(key[:], content); err != nil {
@@ -103,6 +106,26 @@ func (s *Store) Keep(main, name string, record []byte, files blueprints.FileSet,
 		}
 		return s.drop(tx, all, drop)
 	})
+}
+
+// summed is a content and its SHA-256.
+type summed struct {
+	content []byte
+	sum     [sha256.Size]byte
+}
+
+// sum is a content's SHA-256, which is known of the last one that a file had: most do
+// not change from one version to the next.
+func (s *Store) sum(path string, content []byte) [sha256.Size]byte {
+	if last, known := s.sums[path]; known && bytes.Equal(last.content, content) {
+		return last.sum
+	}
+	sum := sha256.Sum256(content)
+	if len(s.sums) >= maxSums {
+		clear(s.sums)
+	}
+	s.sums[path] = summed{content, sum}
+	return sum
 }
 
 // Drop forgets a version.
