@@ -165,14 +165,23 @@ func (a *attempt) formerly(pool string) []string {
 	return files
 }
 
-// blueprint puts the parts together.
-func (a *attempt) blueprint() *Blueprint {
+// settings are the blueprint without its lists.
+func (a *attempt) settings() *Blueprint {
 	main := a.parts[0]
 	b := main.settings
 	b.Position, b.File, b.Version, b.Degraded = main.position, a.main, a.version(), a.view.degraded()
 	if a.l.options.Port != 0 {
 		b.Server.Port = a.l.options.Port
 	}
+	return &b
+}
+
+// blueprint puts the parts together.
+func (a *attempt) blueprint() *Blueprint {
+	if a.made != nil {
+		return a.made
+	}
+	b := a.settings()
 	taken := map[string]bool{}
 	for _, p := range a.parts {
 		b.Files = append(b.Files, p.path)
@@ -184,13 +193,15 @@ func (a *attempt) blueprint() *Blueprint {
 	for _, p := range a.parts {
 		b.addEndpoints(p, taken)
 	}
-	if a.listed() == 0 && main.implicit != nil {
+	if main := a.parts[0]; a.listed() == 0 && main.implicit != nil {
 		b.Endpoints = []*Endpoint{main.implicit}
 	}
 	slices.Sort(b.Files)
 	slices.SortFunc(b.Pools, func(x, y *Pool) int { return cmp.Compare(x.Name, y.Name) })
-	return &b
+	return b
 }
+
+func poolByName(p *Pool, name string) int { return cmp.Compare(p.Name, name) }
 
 // addEndpoints adds p's, with their own pools, whose made-up names may be taken.
 func (b *Blueprint) addEndpoints(p *part, taken map[string]bool) {
@@ -227,18 +238,29 @@ func renamed(p *Pool, e *Endpoint, name string) (*Pool, *Endpoint) {
 // version is equal for equal files and values, wherever the folder stands.
 func (a *attempt) version() string {
 	h := sha256.New()
-	write := func(parts ...string) {
-		for _, s := range parts {
-			h.Write([]byte(strconv.Itoa(len(s)) + ":" + s))
-		}
-	}
+	dir := filepath.Dir(a.main)
 	for _, p := range a.parts {
-		rel, err := filepath.Rel(filepath.Dir(a.main), p.path)
-		if err != nil {
-			rel = p.path
-		}
-		write("file", filepath.ToSlash(rel), string(p.hash[:]))
-		p.deps.feed(write)
+		h.Write(p.feed(dir))
 	}
 	return hex.EncodeToString(h.Sum(nil))[:16]
+}
+
+// feed is what p adds to the version of a blueprint in dir.
+func (p *part) feed(dir string) []byte {
+	if p.fed != nil && p.fedIn == dir {
+		return p.fed
+	}
+	rel, err := filepath.Rel(dir, p.path)
+	if err != nil {
+		rel = p.path
+	}
+	p.fed, p.fedIn = nil, dir
+	write := func(parts ...string) {
+		for _, s := range parts {
+			p.fed = append(strconv.AppendInt(p.fed, int64(len(s)), 10), ":"+s...)
+		}
+	}
+	write("file", filepath.ToSlash(rel), string(p.hash[:]))
+	p.deps.feed(write)
+	return p.fed
 }

@@ -32,7 +32,7 @@ func (l *Loader) knownBelow() bool {
 }
 
 func (l *Loader) folder() ([]string, Problems) {
-	l.run.watch[l.path] = true
+	l.list(l.path)
 	entries, err := os.ReadDir(l.path)
 	if err != nil && !l.knownBelow() {
 		return nil, Problems{{Position: Position{File: l.shown(l.path)}, Message: "cannot be read: " + reason(err)}}

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/tools/txtar"
 	"gopkg.in/yaml.v3"
@@ -108,4 +109,39 @@ func BenchmarkLoad(b *testing.B) {
 			}
 		}
 	})
+}
+
+// BenchmarkReload is an edit of one target: in one file of 1,000 pools, and in one of so
+// many included files of 10 pools.
+func BenchmarkReload(b *testing.B) {
+	for _, files := range []int{0, 10, 100, 1000} {
+		b.Run(fmt.Sprintf("%d files", files), func(b *testing.B) {
+			dir := b.TempDir()
+			text := string(many(1000))
+			edited := filepath.Join(dir, "main.yaml")
+			if files > 0 {
+				write(b, edited, "include: in/*.yaml\nendpoints: [{path: /, upstream: f1-pool-1}]\n")
+				part, _, _ := strings.Cut(string(many(10)), "endpoints:")
+				for i := range files {
+					edited, text = filepath.Join(dir, "in", fmt.Sprintf("%d.yaml", i)), strings.ReplaceAll(part, "pool-", fmt.Sprintf("f%d-pool-", i))
+					write(b, edited, text)
+				}
+			} else {
+				write(b, edited, text)
+			}
+			l := NewLoader(Options{Path: filepath.Join(dir, "main.yaml")})
+			written := time.Now() // what was written just now is read each time
+			for tick := time.Tick(10 * time.Millisecond); time.Since(written) < 3*time.Second; {
+				<-tick
+			}
+			l.Load()
+			b.ReportAllocs()
+			for i := 0; b.Loop(); i++ {
+				write(b, edited, strings.Replace(text, ":80", fmt.Sprintf(":%d", 80+i%10), 1))
+				if r := l.Load(); r.Problems.Err() != nil {
+					b.Fatal(r.Problems)
+				}
+			}
+		})
+	}
 }

@@ -35,6 +35,7 @@ type attempt struct {
 	content FileSet
 	found   []found
 	open    map[string]bool // files that we are inside of
+	made    *Blueprint      // where it is there already
 }
 
 func (l *Loader) attempt(main string, v view) *attempt {
@@ -203,6 +204,7 @@ func (a *attempt) glob(pattern string) ([]string, error) {
 	if a.view.closed {
 		return a.globKept(pattern)
 	}
+	a.watchGlob(pattern) // first, so that what comes meanwhile is seen the next time
 	matches, err := filepath.Glob(pattern)
 	if err != nil {
 		return nil, err
@@ -214,7 +216,6 @@ func (a *attempt) glob(pattern string) ([]string, error) {
 		}
 	}
 	slices.Sort(matches)
-	a.watchGlob(pattern)
 	return matches, nil
 }
 
@@ -237,9 +238,10 @@ func (a *attempt) globKept(pattern string) (matches []string, err error) {
 func (a *attempt) watchGlob(pattern string) {
 	dir := filepath.Dir(pattern)
 	if !strings.ContainsAny(dir, "*?[") {
-		a.l.run.watch[dir] = true
+		a.l.list(dir)
 		return
 	}
+	a.l.run.unsure = true
 	a.watchGlob(dir)
 	folders, _ := filepath.Glob(dir) // the pattern was tried before
 	for _, f := range folders {

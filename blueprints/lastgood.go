@@ -13,6 +13,7 @@ type outcome struct {
 	good      FileSet
 	problems  Problems
 	checks    map[string]Problems
+	attempt   *attempt // that blueprint is of; nil when it is of another Load
 }
 
 // settle puts a blueprint together. Where its files are bad, those that changed
@@ -26,7 +27,7 @@ func (l *Loader) settle(main string) *outcome {
 		a := l.attempt(main, v)
 		errs, bp := a.judge(k, o, first)
 		if len(errs) == 0 {
-			o.blueprint, o.good = bp, a.content
+			o.blueprint, o.good, o.attempt = bp, a.content, a
 			return o
 		}
 		if k.good == nil || !a.takeBack(errs) {
@@ -78,14 +79,10 @@ func (a *attempt) judge(k *kept, o *outcome, first bool) (errs []found, bp *Blue
 		problems = a.l.options.Check(bp)
 	}
 	o.checks[bp.Version] = problems
-	paths := map[string]string{}
-	for _, p := range a.parts {
-		paths[p.shown] = p.path
-	}
 	for _, p := range problems {
 		file := a.main
-		if x := paths[p.File]; x != "" {
-			file = x
+		if i := slices.IndexFunc(a.parts, func(x *part) bool { return x.shown == p.File }); i >= 0 {
+			file = a.parts[i].path
 		}
 		if p.Path == "" && p.Line > 0 {
 			p.Path = locate(a.content[file], p.Line, p.Column).String()

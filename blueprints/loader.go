@@ -50,8 +50,10 @@ type Loader struct {
 	parts   map[partKey]*part
 	newest  map[partRole]*part
 	kept    map[string]*kept
+	files   map[string]source // of the last Load
+	basis   *basis            // nil: the next Load begins from scratch
 
-	run *run // of the Load under way
+	run *run // of the Load under way, or of the last that began from scratch
 }
 
 // kept is what a Loader remembers of one blueprint.
@@ -66,6 +68,9 @@ type run struct {
 	files map[string]source
 	parts map[partKey]*part
 	watch map[string]bool
+	// lists are folders whose files counted; unsure: or others did, or it is not known.
+	lists  []listing
+	unsure bool
 }
 
 // NewLoader reads nothing yet.
@@ -88,34 +93,46 @@ func NewLoader(o Options) *Loader {
 
 // Load reads what changed. One caller at a time.
 func (l *Loader) Load() *Result {
+	if res := l.again(); res != nil {
+		return res
+	}
 	l.run = &run{files: map[string]source{}, parts: map[partKey]*part{}, watch: map[string]bool{}}
-	res := &Result{Set: &Set{}, Good: map[string]FileSet{}}
 	mains, problems := l.mains()
-	res.Problems = problems
 	var outcomes []*outcome
 	for _, main := range mains {
 		outcomes = append(outcomes, l.settle(main))
 	}
 	l.oneEach(outcomes)
-	for i, o := range outcomes {
+	res := l.result(outcomes)
+	res.Problems = append(res.Problems, problems...).unique()
+	maps.DeleteFunc(l.kept, func(main string, _ *kept) bool { return !slices.Contains(mains, main) })
+	l.parts, l.files = l.run.parts, l.run.files
+	maps.DeleteFunc(l.newest, func(r partRole, p *part) bool { return l.parts[partKey{p.path, p.hash, r.main}] != p })
+	for w := range l.run.watch {
+		res.Watch = append(res.Watch, w)
+	}
+	slices.Sort(res.Watch)
+	l.basis = l.run.basis(outcomes, res)
+	return res
+}
+
+// Reread has the next Load read every file, however unchanged it looks.
+func (l *Loader) Reread() { l.basis, l.files = nil, nil }
+
+// result is what to tell of outcomes, which are kept.
+func (l *Loader) result(outcomes []*outcome) *Result {
+	res := &Result{Set: &Set{}, Good: map[string]FileSet{}}
+	for _, o := range outcomes {
 		res.Problems = append(res.Problems, o.problems...)
-		k := l.keep(mains[i])
+		k := l.keep(o.main)
 		k.good, k.served, k.checks = o.good, o.blueprint, o.checks
 		if o.blueprint != nil {
 			res.Set.Blueprints = append(res.Set.Blueprints, o.blueprint)
 		}
 		if o.good != nil {
-			res.Good[mains[i]] = o.good
+			res.Good[o.main] = o.good
 		}
 	}
-	maps.DeleteFunc(l.kept, func(main string, _ *kept) bool { return !slices.Contains(mains, main) })
-	l.parts = l.run.parts
-	maps.DeleteFunc(l.newest, func(r partRole, p *part) bool { return l.parts[partKey{p.path, p.hash, r.main}] != p })
-	res.Problems = res.Problems.unique()
-	for w := range l.run.watch {
-		res.Watch = append(res.Watch, w)
-	}
-	slices.Sort(res.Watch)
 	return res
 }
 

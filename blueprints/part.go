@@ -33,6 +33,10 @@ type part struct {
 	settings Blueprint
 	// implicit is the endpoint of a blueprint without endpoints.
 	implicit *Endpoint
+
+	// fed is what feed gave for the folder fedIn.
+	fed   []byte
+	fedIn string
 }
 
 // newPart decodes one file. main says that it is included by no other; before is what

@@ -17,6 +17,7 @@ type source struct {
 	content []byte
 	hash    [sha256.Size]byte
 	err     error
+	stamp   stamp
 }
 
 func newSource(content []byte) source {
@@ -31,13 +32,37 @@ var errNoFile = errors.New("is not a regular file")
 func (l *Loader) read(path string) source {
 	s, known := l.run.files[path]
 	if !known {
-		content, err := readFile(path, maxFile+1)
-		s = newSource(content)
-		s.err = err
+		s = readAgain(path, l.files[path])
 		l.run.files[path] = s
 		l.watchFile(path)
 	}
 	return s
+}
+
+// readAgain reads a file, unless it looks as it did when it was read before.
+func readAgain(path string, before source) source {
+	now, err := stampOf(path)
+	if err != nil {
+		return source{err: err, hash: newSource(nil).hash}
+	}
+	if before.err == nil && before.stamp.holds(now) {
+		return before
+	}
+	content, err := readFile(path, maxFile+1)
+	s := newSource(content)
+	s.err, s.stamp = err, now
+	return s
+}
+
+// list takes note of what stands in a folder, before it is looked for there, and asks
+// for the folder to be watched.
+func (l *Loader) list(dir string) {
+	l.run.watch[dir] = true
+	if slices.ContainsFunc(l.run.lists, func(x listing) bool { return x.dir == dir }) {
+		return
+	}
+	list, err := listingOf(dir)
+	l.run.lists, l.run.unsure = append(l.run.lists, list), l.run.unsure || err != nil
 }
 
 func (l *Loader) watchFile(path string) {

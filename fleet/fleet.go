@@ -28,6 +28,7 @@ import (
 // be the Check of the fleet's Translator.
 type Loader interface {
 	Load() *blueprints.Result
+	Reread()
 	Build(main string, files blueprints.FileSet) (*blueprints.Blueprint, blueprints.Problems)
 }
 
@@ -221,10 +222,13 @@ func (f *Fleet) ask(ctx context.Context, what func(context.Context)) error {
 	}
 }
 
-// Reload loads by hand, as for SIGHUP, and returns what came of it. It fails when
+// Reload loads by hand, as for SIGHUP, whatever the files' times say, and returns what came of it. It fails when
 // ctx ends first, or the fleet has stopped.
 func (f *Fleet) Reload(ctx context.Context) (*Report, error) {
-	err := f.ask(ctx, func(ctx context.Context) { f.load(ctx, "hand") })
+	err := f.ask(ctx, func(ctx context.Context) {
+		f.Loader.Reread()
+		f.load(ctx, "hand")
+	})
 	if err != nil {
 		return nil, err
 	}
