@@ -89,7 +89,7 @@ func TestDialectIsMadeOfWhatChanged(t *testing.T) {
 	r.reload()
 	r.stop() // what is read now belonged to its goroutine
 	after := r.fleet.dialects.made[r.file("a.yaml")]
-	old, now := byName(before), byName(after)
+	old, now := named(before), named(after)
 	for _, name := range []string{"Listener p", "RouteConfiguration pool/p", "Cluster p", "ClusterLoadAssignment p"} {
 		if old[name] == nil || old[name] != now[name] {
 			t.Errorf("%s was made again", name)
@@ -100,8 +100,8 @@ func TestDialectIsMadeOfWhatChanged(t *testing.T) {
 	}
 }
 
-// byName are the resources of a release, as in "Cluster p".
-func byName(r *grpcRelease) map[string]*xds.Resource {
+// named are the resources of a release, as in "Cluster p".
+func named(r *grpcRelease) map[string]*xds.Resource {
 	out := map[string]*xds.Resource{}
 	add := func(x *xds.Resource) { out[x.Type()[strings.LastIndexByte(x.Type(), '.')+1:]+" "+x.Name()] = x }
 	for _, x := range r.resources {

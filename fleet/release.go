@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"backworks/blueprints"
@@ -71,7 +72,7 @@ func (p *release) marshal(before *release) error {
 	}
 	begin := 0 // of the kind, in the resources of before
 	for k, kind := range kinds(p.translated) {
-		for i, j := range translate.Pairs(kind, was[k], func(r translate.Resource) string { return r.Name }) {
+		for i, j := range translate.Pairs(kind, was[k], byName) {
 			t := &kind[i]
 			if j >= 0 && was[k][j].Message == t.Message {
 				p.resources = append(p.resources, at(before.resources[begin+j], was[k][j].Position, t.Position))
@@ -87,6 +88,8 @@ func (p *release) marshal(before *release) error {
 	}
 	return nil
 }
+
+func byName(a, b translate.Resource) int { return strings.Compare(a.Name, b.Name) }
 
 // at is a resource that was at another place before.
 func at(x *xds.Resource, was, is blueprints.Position) *xds.Resource {
@@ -105,18 +108,17 @@ func (p *release) assign(before *release, state *translate.State) error {
 	}
 	all := make([]*xds.Resource, len(p.bp.Pools))
 	var changed []*xds.Resource
-	more := 0 // than there were
-	for i, j := range translate.Pairs(p.bp.Pools, was, translate.ClusterName) {
+	for i, j := range translate.Pairs(p.bp.Pools, was, translate.PoolOrder) {
 		pool := p.bp.Pools[i]
+		if j >= 0 && was[j] == pool && before.state == state {
+			all[i] = before.assignments[j]
+			continue
+		}
 		if pool.ResolveByEnvoy {
 			continue
 		}
-		var old *xds.Resource
-		if j >= 0 {
-			old = before.assignments[j]
-		}
-		if old != nil && (was[j] == pool || blueprints.Alike(was[j], pool)) && sameAddresses(pool, before.state, state) {
-			all[i] = at(old, was[j].Position, pool.Position)
+		if j >= 0 && before.assignments[j] != nil && blueprints.Alike(was[j], pool) && sameAddresses(pool, before.state, state) {
+			all[i] = at(before.assignments[j], was[j].Position, pool.Position)
 		} else {
 			x, err := xds.NewResource(p.dialect.assignment(pool, *state), translate.ClusterName(pool), pool.Position.String())
 			if err != nil {
@@ -124,23 +126,31 @@ func (p *release) assign(before *release, state *translate.State) error {
 			}
 			all[i] = x
 		}
-		switch {
-		case old == nil:
-			more++
-		case all[i] != old:
-			changed = append(changed, all[i])
-		}
+		changed = append(changed, all[i])
 	}
 	p.assignments, p.state = all, state
-	there := func(x *xds.Resource) bool { return x != nil }
-	switch {
-	case before == nil || more > 0 || count(all, there) != count(before.assignments, there):
-		p.xds.Overlay = xds.NewOverlay(slices.DeleteFunc(slices.Clone(all), func(x *xds.Resource) bool { return x == nil }))
-	default:
-		p.xds.Overlay = before.xds.Overlay.With(changed)
-	}
+	p.xds.Overlay = p.overlay(before, changed)
 	return nil
 }
+
+// overlay are p's assignments; changed are those that before may not have.
+func (p *release) overlay(before *release, changed []*xds.Resource) *xds.Overlay {
+	if before != nil && slices.Equal(p.assignments, before.assignments) {
+		return before.xds.Overlay
+	}
+	there := func(x *xds.Resource) bool { return x != nil }
+	if before != nil {
+		// None has gone when there are as many as with the changed ones added.
+		next := before.xds.Overlay.With(changed)
+		if len(next.Resources(assignmentURL)) == count(p.assignments, there) {
+			return next
+		}
+	}
+	return xds.NewOverlay(slices.DeleteFunc(slices.Clone(p.assignments), func(x *xds.Resource) bool { return x == nil }))
+}
+
+// assignmentURL is the type of assignments.
+const assignmentURL = "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment"
 
 func count[T any](list []T, is func(T) bool) (n int) {
 	for _, x := range list {

@@ -95,8 +95,6 @@ func TestReleaseOfBefore(t *testing.T) {
 	}
 }
 
-const assignmentURL = "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment"
-
 // BenchmarkRelease is what an edit of one target costs from its translation until the
 // streams are told.
 func BenchmarkRelease(b *testing.B) {

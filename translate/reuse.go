@@ -8,20 +8,20 @@ import (
 	"backworks/blueprints"
 )
 
-// Pairs gives for each place in now, a list sorted by name, that of the same name in
-// before, another one, or -1.
-func Pairs[T any](now, before []T, name func(T) string) iter.Seq2[int, int] {
+// Pairs gives for each place in now that of its equal in before, another list sorted by
+// order, or -1.
+func Pairs[T any](now, before []T, order func(a, b T) int) iter.Seq2[int, int] {
 	return func(yield func(int, int) bool) {
 		j := 0
 		for i, x := range now {
-			order := 1
+			c := 1
 			for ; j < len(before); j++ {
-				if order = strings.Compare(name(before[j]), name(x)); order >= 0 {
+				if c = order(before[j], x); c >= 0 {
 					break
 				}
 			}
 			was := -1
-			if j < len(before) && order == 0 {
+			if j < len(before) && c == 0 {
 				was = j
 				j++
 			}
@@ -32,11 +32,23 @@ func Pairs[T any](now, before []T, name func(T) string) iter.Seq2[int, int] {
 	}
 }
 
+// PoolOrder is that of pools in a blueprint.
+func PoolOrder(a, b *blueprints.Pool) int {
+	if a == b { // as nearly all are from one version to the next
+		return 0
+	}
+	return strings.Compare(a.Name, b.Name)
+}
+
 // clusters are those of all pools, sorted by name as these are.
 func (b *builder) clusters(prev *Resources) []Resource {
 	out := make([]Resource, len(b.bp.Pools))
-	for i, j := range Pairs(b.bp.Pools, prev.bp.Pools, ClusterName) {
+	for i, j := range Pairs(b.bp.Pools, prev.bp.Pools, PoolOrder) {
 		p := b.bp.Pools[i]
+		if j >= 0 && prev.bp.Pools[j] == p {
+			out[i] = prev.Clusters[j]
+			continue
+		}
 		out[i] = Resource{Name: ClusterName(p), Position: p.Position}
 		if j >= 0 && sameCluster(prev.bp.Pools[j], p) {
 			out[i].Message = prev.Clusters[j].Message
@@ -51,9 +63,6 @@ func (b *builder) clusters(prev *Resources) []Resource {
 // sameCluster says that the clusters of two pools are the same: one without targets of
 // its own does not depend on them.
 func sameCluster(a, b *blueprints.Pool) bool {
-	if a == b {
-		return true
-	}
 	x, y := *a, *b
 	if !a.ResolveByEnvoy {
 		x.Targets, y.Targets = nil, nil

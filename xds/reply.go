@@ -41,6 +41,7 @@ func (s *set) reply(k step, from *set, rule rule, in *interner) *reply {
 	if from != nil && from != s {
 		k.from = from.id
 		c = s.since(from)
+		s.inherit(from, c, k.now)
 	} else if from == s {
 		k.from = s.id
 		c = &change{}

@@ -27,7 +27,13 @@ type set struct {
 	replies  map[step]*reply
 	unions   map[uint64]*set
 	resumed  map[uint64]resumed
-	versions map[*names]string
+	versions map[*names]summary
+}
+
+// summary is the digest of a part of a set, and its text.
+type summary struct {
+	sum     digest
+	version string
 }
 
 var setIDs atomic.Uint64
@@ -115,6 +121,7 @@ func merge(a, b []*Resource) []*Resource {
 // change is what leads from one set to another.
 type change struct {
 	put  []*Resource // added or changed, sorted
+	was  []*Resource // what the changed ones were, sorted
 	gone []*Resource // as they were, sorted
 }
 
@@ -146,7 +153,7 @@ func compare(from, to []*Resource) *change {
 			c.put, to = append(c.put, to[0]), to[1:]
 		default:
 			if from[0].version != to[0].version {
-				c.put = append(c.put, to[0])
+				c.put, c.was = append(c.put, to[0]), append(c.was, from[0])
 			}
 			from, to = from[1:], to[1:]
 		}
@@ -199,13 +206,48 @@ func (s *set) version(n *names) string {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return recall(&s.versions, n, func() string {
+	return recall(&s.versions, n, func() summary {
 		var sum digest
 		for _, r := range s.subset(n) {
 			sum += r.sum
 		}
-		return sum.String()
-	})
+		return summary{sum, sum.String()}
+	}).version
+}
+
+// inherit finds the digest of a part of s by what changed since another set, if that
+// has it.
+func (s *set) inherit(from *set, c *change, n *names) {
+	if n.wild || s.knows(n) {
+		return
+	}
+	from.mu.Lock()
+	base, known := from.versions[n]
+	from.mu.Unlock()
+	if !known {
+		return
+	}
+	sum := base.sum
+	add := func(list []*Resource, sign digest) {
+		for _, r := range list {
+			if n.lists(r.name) {
+				sum += sign * r.sum
+			}
+		}
+	}
+	add(c.put, 1)
+	add(c.was, ^digest(0)) // minus
+	add(c.gone, ^digest(0))
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	recall(&s.versions, n, func() summary { return summary{sum, sum.String()} })
+}
+
+func (s *set) knows(n *names) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, known := s.versions[n]
+	return known
 }
 
 // forget drops the encoded responses that lead to a set which is not published any

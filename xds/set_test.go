@@ -44,6 +44,20 @@ func TestOver(t *testing.T) {
 			t.Fatal("an overlay differs")
 		}
 		c := compare(base.all, got.all)
+		part := &names{}
+		for _, r := range some("", pick(100)...) {
+			part.list = append(part.list, r.name)
+		}
+		base.version(part)
+		got.inherit(base, c, part)
+		if v := got.version(part); v != want.version(part) {
+			t.Fatalf("a part has version %s, want %s", v, want.version(part))
+		}
+		back := newSet(typeEndpoint, before)
+		back.inherit(got, compare(got.all, back.all), part)
+		if v := back.version(part); v != base.version(part) {
+			t.Fatalf("on the way back a part has version %s, want %s", v, base.version(part))
+		}
 		if len(c.gone) > 0 || !slices.Equal(c.put, over.all) {
 			t.Fatalf("%d differ, want %d", len(c.put), len(over.all))
 		}
