@@ -13,8 +13,8 @@ import (
 
 // fragment is a file of a blueprint that is edited at random.
 type fragment struct {
-	comment, pools, endpoints, port int
-	more                            string
+	comment, gap, pools, endpoints, port int
+	more                                 string
 }
 
 func (f fragment) text(name string) string {
@@ -24,6 +24,10 @@ func (f fragment) text(name string) string {
 	for i := range f.pools {
 		fmt.Fprintf(&b, "        %s-%d: {targets: [{url: \"http://10.0.0.%d:%d\"}]}\n", name, i, i+1, 8000+f.port*(i%2))
 	}
+	// These depend on one another, on the environment, and have a warning.
+	fmt.Fprintf(&b, "        %s-anchor: {targets: &a [{url: \"http://10.0.2.1:%d\"}]}\n        %s-alias: {targets: *a, circuit_breaker: {}}\n", name, 8000+f.port, name)
+	fmt.Fprintf(&b, "        %s-env: {targets: [{url: \"http://10.0.3.1:${PORT:-80}\"}]}\n        ? %s-key\n        : targets: [{url: \"http://10.0.4.1:80\"}, {name: b, url: \"http://10.0.4.1:80\"}]\n", name, name)
+	fmt.Fprintf(&b, "        %s-gap:\n%s          targets: [{url: \"http://10.0.5.1:80\"}]\n", name, strings.Repeat("          # a line\n", f.gap))
 	b.WriteString("endpoints:\n")
 	for i := range f.endpoints {
 		fmt.Fprintf(&b, "  - {path: /%s/%d, upstream: %s-%d}\n", name, i, name, i)
@@ -37,6 +41,8 @@ func (f *fragment) edit(random *rand.Rand) {
 	switch random.IntN(12) {
 	default:
 		f.port++
+	case 4:
+		f.gap = random.IntN(3)
 	case 0:
 		f.comment = random.IntN(3)
 	case 1:
@@ -94,6 +100,8 @@ func tryAgain(t *testing.T, path string, random *rand.Rand) (short int) {
 			short++
 		}
 		whole.Reread()
+		clear(whole.newest)
+		clear(whole.parts)
 		want := whole.Load()
 		if !reflect.DeepEqual(got, want) {
 			t.Fatalf("load %d:\n%+v\nwant:\n%+v", i, got, want)

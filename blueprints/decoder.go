@@ -15,6 +15,7 @@ type decoder struct {
 	dir      string // what `file:` references are relative to
 	env      func(string) (string, bool)
 	readFile func(string) ([]byte, error)
+	before   map[string]upstream // what the file had, by name
 
 	problems Problems
 	deps     dependencies

@@ -25,6 +25,7 @@ type part struct {
 
 	includes  []str
 	pools     []*Pool
+	upstreams map[string]upstream
 	own       []*Pool // of endpoints with targets
 	declared  map[string]bool
 	endpoints []*Endpoint
@@ -42,8 +43,11 @@ type part struct {
 // newPart decodes one file. main says that it is included by no other; before is what
 // it was, or nil.
 func newPart(d *decoder, path string, s source, main bool, before *part) *part {
-	p := &part{path: path, shown: d.file, hash: s.hash, position: Position{File: d.file, Line: 1, Column: 1}, declared: map[string]bool{}}
+	p := &part{path: path, shown: d.file, hash: s.hash, position: Position{File: d.file, Line: 1, Column: 1}, declared: map[string]bool{}, upstreams: map[string]upstream{}}
 	d.dir = filepath.Dir(path)
+	if before != nil {
+		d.before = before.upstreams
+	}
 	if top := d.parse(s.content); top != nil {
 		p.fill(d, top, main)
 	} else {
@@ -85,10 +89,8 @@ func (p *part) fill(d *decoder, top *yaml.Node, main bool) {
 	for _, u := range config.Upstreams.items {
 		if d.poolName(u) && on && u.v != nil {
 			p.declared[u.key] = true
-			pool := d.pool(u.key, u.at, &u.v.poolSpec)
-			pool.RequestHeaders, pool.ResponseHeaders = d.transforms(&u.v.transformsSpec, nil)
-			d.noRewrite(&u.v.transformsSpec)
-			p.pools = append(p.pools, pool)
+			p.pools = append(p.pools, d.upstream(u))
+			p.upstreams[u.key] = u.v.upstream
 		}
 	}
 	p.listed = doc.Endpoints.given()

@@ -87,11 +87,6 @@ type proxyConfig struct {
 	_ ignored `yaml:"max_connections" doc:"has no effect: use server.max_connections"`
 }
 
-type upstreamSpec struct {
-	at
-	poolSpec
-}
-
 type metricsSpec struct {
 	at
 	Enabled  boolean `yaml:"enabled" default:"true" doc:"Whether the proxy's metrics are shown."`
