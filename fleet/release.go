@@ -72,6 +72,11 @@ func (p *release) marshal(before *release) error {
 	}
 	begin := 0 // of the kind, in the resources of before
 	for k, kind := range kinds(p.translated) {
+		if len(kind) > 0 && len(kind) == len(was[k]) && &kind[0] == &was[k][0] {
+			p.resources = append(p.resources, before.resources[begin:begin+len(kind)]...)
+			begin += len(kind)
+			continue
+		}
 		for i, j := range translate.Pairs(kind, was[k], byName) {
 			t := &kind[i]
 			if j >= 0 && was[k][j].Message == t.Message {
@@ -89,7 +94,7 @@ func (p *release) marshal(before *release) error {
 	return nil
 }
 
-func byName(a, b translate.Resource) int { return strings.Compare(a.Name, b.Name) }
+func byName(a, b *translate.Resource) int { return strings.Compare(a.Name, b.Name) }
 
 // at is a resource that was at another place before.
 func at(x *xds.Resource, was, is blueprints.Position) *xds.Resource {

@@ -1,47 +1,47 @@
 package translate
 
 import (
-	"iter"
 	"slices"
 	"strings"
 
 	"backworks/blueprints"
 )
 
-// Pairs gives for each place in now that of its equal in before, another list sorted by
-// order, or -1.
-func Pairs[T any](now, before []T, order func(a, b T) int) iter.Seq2[int, int] {
-	return func(yield func(int, int) bool) {
-		j := 0
-		for i, x := range now {
-			c := 1
-			for ; j < len(before); j++ {
-				if c = order(before[j], x); c >= 0 {
-					break
-				}
-			}
-			was := -1
-			if j < len(before) && c == 0 {
-				was = j
+// Pairs gives for each element of now the place of its equal in before, or -1; both
+// lists are sorted by order.
+func Pairs[T any](now, before []T, order func(a, b *T) int) []int {
+	out := make([]int, len(now))
+	j := 0
+	for i := range now {
+		out[i] = -1
+		for ; j < len(before); j++ {
+			if c := order(&before[j], &now[i]); c == 0 {
+				out[i] = j
 				j++
-			}
-			if !yield(i, was) {
-				return
+				break
+			} else if c > 0 {
+				break
 			}
 		}
 	}
+	return out
 }
 
 // PoolOrder is that of pools in a blueprint.
-func PoolOrder(a, b *blueprints.Pool) int {
-	if a == b { // as nearly all are from one version to the next
+func PoolOrder(a, b **blueprints.Pool) int {
+	if *a == *b { // as nearly all are from one version to the next
 		return 0
 	}
-	return strings.Compare(a.Name, b.Name)
+	return strings.Compare((*a).Name, (*b).Name)
 }
 
 // clusters are those of all pools, sorted by name as these are.
 func (b *builder) clusters(prev *Resources) []Resource {
+	if slices.EqualFunc(b.bp.Pools, prev.bp.Pools, func(x, y *blueprints.Pool) bool {
+		return x == y || x.Position == y.Position && sameCluster(x, y)
+	}) {
+		return prev.Clusters
+	}
 	out := make([]Resource, len(b.bp.Pools))
 	for i, j := range Pairs(b.bp.Pools, prev.bp.Pools, PoolOrder) {
 		p := b.bp.Pools[i]
