@@ -41,21 +41,28 @@ func (a *attempt) partsOnly() bool {
 	return n == len(a.found)
 }
 
-// again is Load from where the last one ended; nil: it must begin from scratch.
-func (l *Loader) again() *Result {
+// again is Load from where the last one ended; nil: it must begin from scratch. When it
+// is known which files alone may have changed, nothing else is looked at.
+func (l *Loader) again(files []string, known bool) *Result {
 	last := l.basis
 	if last == nil {
 		return nil
 	}
 	l.basis = nil // until it has gone well
+	if known = known && !slices.ContainsFunc(files, func(f string) bool { return l.files[f].stamp.info == nil }); !known {
+		files = slices.Collect(maps.Keys(l.files))
+	}
 	for i, list := range last.lists {
+		if known {
+			break
+		}
 		now, same := list.again()
 		if !same {
 			return nil
 		}
 		last.lists[i] = now
 	}
-	changed, ok := l.changed()
+	changed, ok := l.changed(files)
 	if !ok {
 		return nil
 	}
@@ -72,10 +79,11 @@ func (l *Loader) again() *Result {
 	return res
 }
 
-// changed are the files with another content; false: one is not there any more.
-func (l *Loader) changed() (map[string]source, bool) {
+// changed are those of files with another content; false: one is not there any more.
+func (l *Loader) changed(files []string) (map[string]source, bool) {
 	changed := map[string]source{}
-	for path, before := range l.files {
+	for _, path := range files {
+		before := l.files[path]
 		now := readAgain(path, before)
 		if now.err != nil {
 			return nil, false

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -125,6 +126,55 @@ func tryAgain(t *testing.T, path string, random *rand.Rand) (short int) {
 		}
 	}
 	return short
+}
+
+// TestChanged: when it is known which files alone may have changed, no other is looked
+// at; what is not known of is looked for everywhere.
+func TestChanged(t *testing.T) {
+	t.Parallel()
+	var files []string
+	known := false
+	r := newRig(t, Options{Path: "main.yaml", Changed: func() ([]string, bool) { return files, known }}, map[string]string{
+		"main.yaml": "include: parts/*.yaml\nendpoints: [{path: /, upstream: a-0}]\n",
+	})
+	f := fragment{pools: 1, endpoints: 1}
+	save := func(port int) {
+		f.port = port
+		r.write("parts/a.yaml", f.text("a"))
+		r.write("parts/b.yaml", f.text("b"))
+	}
+	ports := func() string {
+		b := r.one(r.load())
+		port := func(name string) int {
+			i := slices.IndexFunc(b.Pools, func(p *Pool) bool { return p.Name == name })
+			return int(b.Pools[i].Targets[0].Port)
+		}
+		return fmt.Sprint(port("a-anchor"), port("b-anchor"))
+	}
+	save(0)
+	for _, c := range []struct {
+		what  string
+		files []string
+		known bool
+		want  string
+	}{
+		{"the first load", nil, true, "8001 8001"},
+		{"nothing", nil, true, "8001 8001"},
+		{"one of them", []string{r.path("parts/b.yaml")}, true, "8001 8003"},
+		{"a file that is not known", []string{r.path("parts/c.yaml")}, true, "8004 8004"},
+		{"any", nil, false, "8005 8005"},
+		{"nothing again", nil, true, "8005 8005"},
+	} {
+		save(f.port + 1)
+		files, known = c.files, c.known
+		if got := ports(); got != c.want {
+			t.Errorf("%s: %s, want %s", c.what, got, c.want)
+		}
+	}
+	r.loader.Reread()
+	if got := ports(); got != "8006 8006" {
+		t.Errorf("by hand: %s", got)
+	}
 }
 
 // TestStamp: what was changed just before it was read is not trusted, and every change

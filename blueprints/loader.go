@@ -22,6 +22,10 @@ type Options struct {
 	// Check is a further check of a whole blueprint, such as its translation.
 	// Errors among its problems make the blueprint's version bad. nil: none.
 	Check func(*Blueprint) Problems
+	// Changed gives the files, by absolute path, which alone may have changed since it
+	// was asked last; false: any may have, come or gone. It is asked before anything is
+	// read. nil: that is never known.
+	Changed func() (files []string, known bool)
 	// LastGood is what Result.Good was when it was kept, by main file.
 	LastGood map[string]FileSet
 }
@@ -93,7 +97,12 @@ func NewLoader(o Options) *Loader {
 
 // Load reads what changed. One caller at a time.
 func (l *Loader) Load() *Result {
-	if res := l.again(); res != nil {
+	var files []string
+	known := false
+	if l.options.Changed != nil {
+		files, known = l.options.Changed()
+	}
+	if res := l.again(files, known); res != nil {
 		return res
 	}
 	l.run = &run{files: map[string]source{}, parts: map[partKey]*part{}, watch: map[string]bool{}}

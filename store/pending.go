@@ -1,7 +1,10 @@
 package store
 
 import (
+	"maps"
+	"os"
 	"path/filepath"
+	"slices"
 	"time"
 )
 
@@ -29,8 +32,40 @@ func (w *Watcher) await(name string, p pending) {
 	w.pending[name] = p
 }
 
-// notify has a change told.
-func (w *Watcher) notify() { w.owed = true }
+// notify has a change told: of one file, or, with "", of whatever it may be.
+func (w *Watcher) notify(file string) {
+	w.owed = true
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if file == "" {
+		w.any = true
+	} else {
+		w.seen[file] = true
+	}
+}
+
+// alone is a name when an event of it tells of one file that is watched by that name,
+// else "".
+func (w *Watcher) alone(name string) string {
+	_, folder := w.dirs[name]
+	link, watched := w.places.names[name]
+	if info, err := os.Lstat(name); err != nil || !info.Mode().IsRegular() || folder || !watched || link || w.places.linked[name] {
+		return ""
+	}
+	return name
+}
+
+// Changed gives the files that changed since it was asked last; false: it cannot tell,
+// any of those watched may have, and files may have come or gone. It may be asked by
+// another goroutine than Run's.
+func (w *Watcher) Changed() (files []string, known bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	files, known = slices.Sorted(maps.Keys(w.seen)), !w.any
+	clear(w.seen)
+	w.any = false
+	return files, known
+}
 
 // tell tells of what is owed, unless a file is being written.
 func (w *Watcher) tell() {
@@ -75,14 +110,14 @@ func (w *Watcher) ripe() {
 			w.await(name, p)
 			continue
 		}
-		w.seen(name)
-		w.notify()
+		w.saw(name)
+		w.notify(w.alone(name))
 	}
 }
 
-// seen takes in how a name, and the list of its folder, look before someone is told,
+// saw takes in how a name, and the list of its folder, look before someone is told,
 // so that a poll finds nothing new in it.
-func (w *Watcher) seen(name string) {
+func (w *Watcher) saw(name string) {
 	for _, path := range []string{name, w.places.folders[filepath.Dir(name)]} {
 		if _, watched := w.stamps[path]; watched {
 			w.stamps[path] = stampOf(path)

@@ -20,6 +20,8 @@ type places struct {
 	// names are files, and symlinks on the way to them or to folders (true), whose
 	// events count; what is missing is among them.
 	names map[string]bool
+	// linked are the files among them to which some path leads over a symlink.
+	linked map[string]bool
 	// folders are those whose list of entries counts, with the path that leads there.
 	folders map[string]string
 	// dirs are the folders to put an inotify watch on.
@@ -28,7 +30,7 @@ type places struct {
 
 // locate finds the places of paths, as the file system is now.
 func locate(paths []string) places {
-	p := places{names: map[string]bool{}, folders: map[string]string{}, dirs: map[string]struct{}{}}
+	p := places{names: map[string]bool{}, linked: map[string]bool{}, folders: map[string]string{}, dirs: map[string]struct{}{}}
 	for _, path := range paths {
 		p.add(path)
 	}
@@ -51,6 +53,9 @@ func (p places) add(path string) {
 		if err != nil || !info.IsDir() {
 			p.names[name] = err == nil && info.Mode()&os.ModeSymlink != 0
 			p.dirs[dir] = struct{}{}
+			if links > 0 {
+				p.linked[name] = true
+			}
 		}
 		if err != nil {
 			return

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -95,8 +96,8 @@ func (r *rig) want(what string) {
 	}
 }
 
-// until reads the file whenever told to look, as the loader does, until it has
-// the content that the save was to leave ("" for no file).
+// until reads the file whenever told to look, as the loader does, and told that it may
+// be this file, until it has the content that the save was to leave ("" for no file).
 func (r *rig) until(name, content string) {
 	r.Helper()
 	deadline := time.After(patience)
@@ -105,6 +106,9 @@ func (r *rig) until(name, content string) {
 		case <-r.w.Changes():
 		case <-deadline:
 			r.Fatalf("not told that %s is %q", name, content)
+		}
+		if files, known := r.w.Changed(); known && !slices.Contains(files, r.path(name)) {
+			continue
 		}
 		if b, err := os.ReadFile(r.path(name)); string(b) == content && (err == nil) == (content != "") {
 			return

@@ -1,15 +1,16 @@
 package store
 
 import (
-	"hash/fnv"
-	"io"
+	"hash/maphash"
 	"os"
 )
+
+var seed = maphash.MakeSeed()
 
 // stamp is what a path looks like without reading it.
 type stamp struct {
 	info os.FileInfo // nil when it is not there
-	list uint64      // of a folder, a hash of its entries' names
+	list uint64      // of a folder, the sum of hashes of its entries' names
 }
 
 func stampOf(path string) stamp {
@@ -19,15 +20,18 @@ func stampOf(path string) stamp {
 	}
 	s := stamp{info: info}
 	if info.IsDir() {
-		entries, err := os.ReadDir(path)
+		d, err := os.Open(path)
 		if err != nil {
 			return stamp{}
 		}
-		h := fnv.New64a()
-		for _, e := range entries {
-			io.WriteString(h, e.Name()+"\x00")
+		defer d.Close()
+		names, err := d.Readdirnames(-1)
+		if err != nil {
+			return stamp{}
 		}
-		s.list = h.Sum64()
+		for _, name := range names {
+			s.list += maphash.String(seed, name)
+		}
 	}
 	return s
 }

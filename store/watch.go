@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
@@ -35,6 +36,10 @@ type Watcher struct {
 	poll    time.Duration
 	events  bool
 
+	mu   sync.Mutex
+	seen map[string]bool // files that changed since Changed was asked
+	any  bool            // or others did
+
 	// What follows belongs to Run's goroutine.
 	paths   []string
 	stamps  map[string]stamp
@@ -51,7 +56,7 @@ type Watcher struct {
 func NewWatcher(log hclog.Logger) *Watcher {
 	return &Watcher{
 		log: log.Named("watch"), changes: make(chan struct{}, 1), set: make(chan []string, 1), poll: pollEvery, events: true,
-		stamps: map[string]stamp{}, dirs: map[string]os.FileInfo{}, pending: map[string]pending{},
+		seen: map[string]bool{}, any: true, stamps: map[string]stamp{}, dirs: map[string]os.FileInfo{}, pending: map[string]pending{},
 	}
 }
 
@@ -114,7 +119,7 @@ func (w *Watcher) Run(ctx context.Context) error {
 			w.event(e)
 		case err := <-lost:
 			w.log.Debug("events were lost", "error", err)
-			w.notify()
+			w.notify("")
 			w.rewatch(false)
 		case <-wake:
 			w.ripe()
@@ -161,8 +166,8 @@ func (w *Watcher) event(e fsnotify.Event) {
 	info, err := os.Lstat(e.Name)
 	file := err == nil && info.Mode().IsRegular()
 	if e.Op&fsnotify.Create != 0 && !saving && err == nil && (!file || info.Size() > 0) {
-		w.seen(e.Name)
-		w.notify()
+		w.saw(e.Name)
+		w.notify(w.alone(e.Name))
 	} else {
 		save.holds = save.holds || self || onTheWay
 		w.await(e.Name, save)
@@ -190,7 +195,7 @@ func (w *Watcher) look(replaced bool) bool {
 		}
 		differs = true
 		if _, saving := w.pending[path]; !known || replaced || !s.file() {
-			w.notify()
+			w.notify("")
 		} else if !saving {
 			w.await(path, pending{holds: true})
 		}
@@ -201,7 +206,7 @@ func (w *Watcher) look(replaced bool) bool {
 		w.again = time.Now().Add(secondLook)
 	case !w.again.IsZero() && time.Now().After(w.again):
 		w.again = time.Time{}
-		w.notify()
+		w.notify("")
 	}
 	return differs
 }

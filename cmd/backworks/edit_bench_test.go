@@ -136,7 +136,7 @@ func serve(b *testing.B, file string) *subscriber {
 	translator, groups, watcher := fleet.NewTranslator(), &fleet.Groups{}, store.NewWatcher(log)
 	server := xds.NewServer(xds.Options{Logger: log, Group: groups.Group})
 	f := fleet.New(fleet.Options{
-		Loader:     blueprints.NewLoader(blueprints.Options{Path: file, Check: translator.Check}),
+		Loader:     blueprints.NewLoader(blueprints.Options{Path: file, Check: translator.Check, Changed: watcher.Changed}),
 		Translator: translator, Groups: groups, Server: server, Logger: log,
 		Keep: keep, Archive: keep, Changes: watcher.Changes(), Watch: watcher.Set,
 	})

@@ -126,9 +126,14 @@ func (s *service) load(context.Context) error {
 	if err != nil {
 		return err
 	}
+	var changed func() ([]string, bool)
+	if s.watch {
+		s.watcher = store.NewWatcher(s.log)
+		changed = s.watcher.Changed
+	}
 	translator := fleet.NewTranslator()
 	loader := &restarting{log: s.log, portByFlag: s.adminListen != "" || s.dashboardPort != 0, Loader: blueprints.NewLoader(blueprints.Options{
-		Path: s.blueprint, Port: int(s.port), Check: translator.Check, LastGood: good,
+		Path: s.blueprint, Port: int(s.port), Check: translator.Check, LastGood: good, Changed: changed,
 	})}
 	result := loader.Load()
 	bad := len(result.Problems.Errors()) > 0
@@ -151,7 +156,6 @@ func (s *service) load(context.Context) error {
 		Keep: s.store, Archive: s.store, Rollouts: s.rollouts(),
 	}
 	if s.watch {
-		s.watcher = store.NewWatcher(s.log)
 		options.Changes, options.Watch = s.watcher.Changes(), s.watcher.Set
 	}
 	if s.withSidecar() {
