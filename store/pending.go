@@ -118,10 +118,17 @@ func (w *Watcher) ripe() {
 // saw takes in how a name, and the list of its folder, look before someone is told,
 // so that a poll finds nothing new in it.
 func (w *Watcher) saw(name string) {
-	for _, path := range []string{name, w.places.folders[filepath.Dir(name)]} {
-		if _, watched := w.stamps[path]; watched {
-			w.stamps[path] = stampOf(path)
-			w.again = time.Now().Add(secondLook)
+	take := func(path string) (before, now stamp) {
+		before, watched := w.stamps[path]
+		if !watched {
+			return stamp{}, stamp{}
 		}
+		now = stampOf(path)
+		w.stamps[path] = now
+		w.again = time.Now().Add(secondLook)
+		return before, now
+	}
+	if before, now := take(name); !before.file() || !now.file() { // else its folder has it still
+		take(w.places.folders[filepath.Dir(name)])
 	}
 }
