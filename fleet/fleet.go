@@ -182,9 +182,10 @@ func (f *Fleet) Run(ctx context.Context) error {
 			f.advance(time.Now(), false)
 			f.observe()
 		case <-f.members.moved:
-			f.again = earliest(f.again, time.Now().Add(crowd))
+			f.again = earliest(f.again, time.Now().Add(gathering))
 		case <-f.timer():
 			f.advance(time.Now(), true) // with gRPC clients there may be groups for them
+			f.members.tell(f.log)
 			f.observe()
 		case <-ctx.Done():
 			return nil
@@ -192,9 +193,9 @@ func (f *Fleet) Run(ctx context.Context) error {
 	}
 }
 
-// crowd is how long nodes that come or go are waited for, before the rollouts are looked
+// gathering is how long nodes that come or go are waited for, before the rollouts are looked
 // at: a fleet that comes back does so by the thousand.
-const crowd = 25 * time.Millisecond
+const gathering = 25 * time.Millisecond
 
 func (f *Fleet) timer() <-chan time.Time {
 	if f.again.IsZero() {

@@ -6,6 +6,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/hashicorp/go-hclog"
+
 	"backworks/xds"
 )
 
@@ -17,6 +19,36 @@ type members struct {
 	groups  map[string]*census
 	changed chan struct{} // receives when the pipeline should look
 	moved   chan struct{} // receives when nodes came or went: no hurry, they come in crowds
+
+	came, went crowd // since the last tell
+}
+
+// crowd counts nodes, and names the first of them.
+type crowd struct {
+	count int
+	first []string
+}
+
+func (c *crowd) add(x *member) {
+	const most = 3 // names are for fleets of a few
+	if c.count++; len(c.first) < most {
+		c.first = append(c.first, x.node.ID)
+	}
+}
+
+// tell logs who came and went since the last time: a line for a crowd, for a fleet that
+// comes back does so by the thousand.
+func (m *members) tell(log hclog.Logger) {
+	m.mu.Lock()
+	came, went, now := m.came, m.went, len(m.streams)
+	m.came, m.went = crowd{}, crowd{}
+	m.mu.Unlock()
+	if came.count > 0 {
+		log.Info("nodes connected", "count", came.count, "first", came.first, "now", now)
+	}
+	if went.count > 0 {
+		log.Info("nodes disconnected", "count", went.count, "first", went.first, "now", now)
+	}
 }
 
 // member is a stream.
@@ -90,11 +122,13 @@ func (m *members) note(e xds.Event) bool {
 		x = &member{stream: e.Stream, node: e.Node, since: time.Now()}
 		m.streams[e.Stream] = x
 		m.join(x, e.Group)
+		m.came.add(x)
 	case xds.Disconnected:
 		if x == nil {
 			return false
 		}
 		delete(m.streams, e.Stream)
+		m.went.add(x)
 		return m.leave(x)
 	case xds.Regrouped:
 		if x == nil {

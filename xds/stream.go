@@ -69,7 +69,7 @@ func (s *Server) serve(g grpc.ServerStream, delta bool) (err error) {
 			err = status.Error(codes.Internal, "internal error")
 		}
 		if st.introduced {
-			st.log.Info("node disconnected", "error", err)
+			st.log.Debug("node disconnected", "error", err)
 			st.tell(Event{Kind: Disconnected})
 		}
 	}()
@@ -215,7 +215,7 @@ func (s *stream) introduce(r *request, w *world) error {
 	back := claim{version: r.version, initial: r.initial}
 	s.note(func() { s.node, s.introduced, s.resumed = node, true, !back.empty() })
 	s.look(w)
-	s.log.Info("node connected", "group", s.group, "protocol", s.protocol(), "agent", node.UserAgent, "peer", s.peer)
+	s.log.Debug("node connected", "group", s.group, "protocol", s.protocol(), "agent", node.UserAgent, "peer", s.peer)
 	if !s.fits { // a group that fits may be about to get something
 		s.log.Warn("nothing is published for this node", "cluster", node.Cluster)
 	}
