@@ -85,6 +85,8 @@ type goal struct {
 	// ids are those nodes, or, with all, the ones that need not have it.
 	ids map[string]bool
 	all bool
+	// anyone: the first node that comes is waited for as well.
+	anyone bool
 }
 
 func (g goal) asks(id string) bool { return g.version != "" && g.ids[id] != g.all }
@@ -121,8 +123,8 @@ func (m *members) note(e xds.Event) bool {
 	case xds.Connected:
 		x = &member{stream: e.Stream, node: e.Node, since: time.Now()}
 		m.streams[e.Stream] = x
-		m.join(x, e.Group)
 		m.came.add(x)
+		return m.join(x, e.Group)
 	case xds.Disconnected:
 		if x == nil {
 			return false
@@ -136,8 +138,7 @@ func (m *members) note(e xds.Event) bool {
 		}
 		wake := m.leave(x)
 		x.since, x.synced, x.refused, x.last = time.Now(), "", "", refusal{}
-		m.join(x, e.Group)
-		return wake
+		return m.join(x, e.Group) || wake
 	case xds.Refused:
 		if x == nil {
 			return false
@@ -161,11 +162,12 @@ func (m *members) census(group string) *census {
 	return m.groups[group]
 }
 
-func (m *members) join(x *member, group string) {
+func (m *members) join(x *member, group string) (wake bool) {
 	c := m.census(group)
 	x.group = group
 	c.all[x.stream] = x
 	c.wait(x)
+	return c.anyone && len(c.all) == 1
 }
 
 func (m *members) leave(x *member) (wake bool) {
@@ -173,7 +175,7 @@ func (m *members) leave(x *member) (wake bool) {
 	c := m.groups[x.group]
 	delete(c.all, x.stream)
 	wake = c.settle(x) || wake
-	if len(c.all) == 0 && c.version == "" {
+	if len(c.all) == 0 && c.version == "" && !c.anyone {
 		delete(m.groups, x.group)
 	}
 	return wake
@@ -230,7 +232,7 @@ func (m *members) await(group string, g goal) {
 		x.pending = false
 		c.wait(x)
 	}
-	if g.version == "" && len(c.all) == 0 {
+	if g.version == "" && !g.anyone && len(c.all) == 0 {
 		delete(m.groups, group)
 	}
 }

@@ -227,6 +227,8 @@ func (r *rollout) expect() {
 func (r *rollout) awaited() goal {
 	switch {
 	case r.next == nil:
+	case r.stage == Waiting:
+		return goal{anyone: true}
 	case r.stage == Spread:
 		g := goal{version: r.next.version(), ids: map[string]bool{}, all: true}
 		for id := range r.held {
