@@ -223,7 +223,7 @@ func (c *collector) identify(s *source, a answered) {
 	elapsed := a.at.Sub(s.at)
 	another := !s.at.IsZero() && a.envoy.Node != s.node
 	restarted := !s.at.IsZero() && (another || a.uptime < s.uptime || a.uptime <= elapsed && s.uptime+elapsed > a.uptime+2*time.Second)
-	if s.why != "" {
+	if s.why != "" && !s.at.IsZero() {
 		c.feed.add(Event{Kind: EnvoyEvent, Subject: a.envoy.Node, Node: a.envoy.Node, Text: "its admin interface answers"})
 	}
 	s.node, s.cluster, s.why = a.envoy.Node, a.envoy.Cluster, ""
