@@ -272,4 +272,3 @@ func (c *collector) flowSeries(of []FlowFigures, end int64, n int) []FlowSeries 
 	}
 	return out
 }
-
