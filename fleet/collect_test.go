@@ -4,7 +4,6 @@ import (
 	"errors"
 	"math"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -257,55 +256,5 @@ func TestCollectReports(t *testing.T) {
 	is(t, "error rate", f.Pools[0].ErrorRate, 0.25)
 	if f = report(2, 3, 0); *f.Targets[1].Requests != 15 {
 		t.Errorf("on another stream: %d", *f.Targets[1].Requests)
-	}
-}
-
-// TestFeedIsBounded: crowds of events of a kind are told as a number, and only the
-// newest are kept.
-func TestFeedIsBounded(t *testing.T) {
-	t.Parallel()
-	f := newFeed()
-	changed := f.changed()
-	for range 1000 {
-		f.stream(xds.Event{Kind: xds.Connected, Node: xds.Node{ID: "n"}})
-		f.stream(xds.Event{Kind: xds.Synced, Group: "main.yaml", Snapshot: "v1"})
-	}
-	select {
-	case <-changed:
-	default:
-		t.Error("nobody was woken")
-	}
-	f.flush()
-	all := f.newest()
-	if len(all) != maxAlike+2 || all[1].Text != "990 more of the kind" || all[0].Kind != PushEvent || !strings.HasPrefix(all[0].Text, "1000 Envoys") || all[0].ID != uint64(len(all)) {
-		t.Errorf("%d events, the first %+v", len(all), all[:2])
-	}
-	for range 200 {
-		for range maxAlike {
-			f.add(Event{Kind: EditEvent})
-		}
-		f.flush()
-	}
-	if n := len(f.newest()); n != maxEvents {
-		t.Errorf("%d events are kept", n)
-	}
-}
-
-// TestRing: five minutes are kept, and moments that were left out are nothing.
-func TestRing(t *testing.T) {
-	t.Parallel()
-	var r ring[int]
-	for i := int64(7); i < 1000; i++ {
-		if i != 900 {
-			r.put(i, int(i), -1)
-		}
-	}
-	last := r.last(1000, telemetryPoints+2, -2)
-	if len(r.points) != telemetryPoints || last[1] != -2 || last[2] != 700 || last[len(last)-1] != 999 || last[len(last)-100] != -1 {
-		t.Errorf("%d %v", len(r.points), last)
-	}
-	r.put(5000, 1, -1)
-	if got := r.last(5001, 2, -2); !slices.Equal(got, []int{-2, 1}) {
-		t.Errorf("after a pause: %v", got)
 	}
 }
