@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"backworks/envoy"
-	"backworks/xds"
 )
 
 // collectRig feeds a collector with what an Envoy says, a second at a time.
@@ -17,6 +16,7 @@ type collectRig struct {
 	c      *collector
 	s      *source
 	now    time.Time
+	took   time.Duration
 	uptime time.Duration
 	hosts  []envoy.Host
 	values map[string]uint64
@@ -39,7 +39,7 @@ endpoints:
 func newCollectRig(t *testing.T) *collectRig {
 	t.Helper()
 	r := &collectRig{
-		rig: newRig(t, map[string]string{"one.yaml": twoTargets}), now: time.Unix(1700000000, 0), uptime: time.Hour,
+		rig: newRig(t, map[string]string{"one.yaml": twoTargets}), now: time.Unix(1700000000, 0), took: time.Millisecond, uptime: time.Hour,
 		hosts:  []envoy.Host{{Hostname: "10.0.0.1", Address: "10.0.0.1:80", EDSHealth: "HEALTHY"}, {Hostname: "10.0.0.2", Address: "10.0.0.2:80", EDSHealth: "HEALTHY"}},
 		values: map[string]uint64{}, times: map[string][]envoy.Bucket{},
 	}
@@ -58,7 +58,7 @@ func (r *collectRig) second(err error) *Telemetry {
 		values[name] = n
 	}
 	r.c.take(answered{
-		from: r.s, at: r.now, took: time.Millisecond, envoy: Envoy{Node: "one", Cluster: "c"}, uptime: r.uptime, err: err,
+		from: r.s, at: r.now, took: r.took, envoy: Envoy{Node: "one", Cluster: "c"}, uptime: r.uptime, err: err,
 		clusters: []envoy.Cluster{{Name: "default", Hosts: slices.Clone(r.hosts)}}, samples: &envoy.Samples{Values: values, Histograms: r.times},
 	})
 	r.c.takeReports(r.now)
@@ -179,6 +179,46 @@ func TestCollectAcrossRestarts(t *testing.T) {
 	}
 }
 
+// TestCollectCost: an Envoy to which telling is work is asked less often, and one slow
+// answer is no measure.
+func TestCollectCost(t *testing.T) {
+	t.Parallel()
+	r := newCollectRig(t)
+	for _, x := range []struct{ took, every time.Duration }{
+		{time.Millisecond, time.Second}, {time.Second, time.Second}, {200 * time.Millisecond, 4 * time.Second}, {time.Second, 4 * time.Second},
+		{time.Millisecond, time.Second},
+	} {
+		r.took = x.took
+		if f := r.second(nil); f.Envoys[0].Every != Figure(x.every.Seconds()) {
+			t.Errorf("took %v: asked every %v s, want %v", x.took, f.Envoys[0].Every, x.every)
+		}
+	}
+}
+
+// TestCollectNamesakes: two Envoys of one id are told apart by their addresses.
+func TestCollectNamesakes(t *testing.T) {
+	t.Parallel()
+	r := newCollectRig(t)
+	r.serve(1, 2, 0)
+	r.second(nil)
+	other := newSource(newAdmin("unix:///elsewhere"))
+	r.c.sources = append(r.c.sources, other)
+	r.s = other
+	r.second(nil)
+	r.s = r.c.sources[0]
+	f := r.second(nil)
+	var nodes []string
+	for _, x := range f.Targets {
+		nodes = append(nodes, x.Node)
+	}
+	if want := []string{"one@unix:///nowhere", "one@unix:///elsewhere"}; !slices.Equal(nodes[:2], want) || len(nodes) != 4 {
+		t.Errorf("nodes %q", nodes)
+	}
+	if *f.Pools[0].Requests != 6 {
+		t.Errorf("pool %d", *f.Pools[0].Requests)
+	}
+}
+
 // TestCollectHealth: what takes a target out is told, with the reason, and as an event.
 func TestCollectHealth(t *testing.T) {
 	t.Parallel()
@@ -224,37 +264,5 @@ func TestCollectLatency(t *testing.T) {
 	}
 	if f.Pools[0].Latency != nil {
 		t.Errorf("long ago: %+v", f.Pools[0].Latency)
-	}
-}
-
-// TestCollectReports: an Envoy whose admin interface is out of reach is told of by its
-// load reports; its health is not known.
-func TestCollectReports(t *testing.T) {
-	t.Parallel()
-	r := newCollectRig(t)
-	at := time.Unix(1700000100, 0)
-	r.fleet.loads.now = func() time.Time { return at }
-	report := func(stream, issued, failed uint64) *Telemetry {
-		at = at.Add(time.Second)
-		counts := xds.Counts{Issued: issued, Successes: issued - failed, Errors: failed}
-		r.fleet.loads.add(xds.LoadReport{Stream: stream, Node: xds.Node{ID: "far"}, Group: r.file("one.yaml"), Clusters: []xds.ClusterLoad{
-			{Cluster: "default", Counts: counts, Endpoints: []xds.EndpointLoad{{Address: "10.0.0.2:80", Counts: counts}}},
-		}})
-		r.now = at.Add(-time.Second)
-		return r.second(errors.New("out of reach"))
-	}
-	report(1, 8, 0)
-	f := report(1, 4, 1)
-	far := f.Targets[1]
-	if f.Targets[0].Node != "" || far.Node != "far" || far.Source != FromLoadReport || *far.Requests != 12 || *far.Failures != 1 || far.Health != Unknown || far.Timeouts != nil {
-		t.Errorf("%+v", f.Targets)
-	}
-	is(t, "rate", far.RequestsPerSecond, 4)
-	if p := f.Pools[0]; *p.Requests != 12 || p.Classes != nil {
-		t.Errorf("%+v", p)
-	}
-	is(t, "error rate", f.Pools[0].ErrorRate, 0.25)
-	if f = report(2, 3, 0); *f.Targets[1].Requests != 15 {
-		t.Errorf("on another stream: %d", *f.Targets[1].Requests)
 	}
 }
