@@ -118,10 +118,11 @@ type pages struct {
 	texts     together[[]byte]
 	summaries together[figuresAnswer]
 	live      live
+	turns     chan struct{} // of those who are given series
 }
 
 func newPages(o Options) *pages {
-	p := &pages{Options: o, log: o.Logger}
+	p := &pages{Options: o, log: o.Logger, turns: make(chan struct{}, seriesAtOnce)}
 	if p.log == nil {
 		p.log = hclog.NewNullLogger()
 	}

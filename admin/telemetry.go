@@ -11,6 +11,13 @@ import (
 // latencyWindow is what fleet's quantiles are over, in seconds.
 const latencyWindow = 10
 
+// seriesAtOnce bounds who is given series at the same time: those of 1,000 pools are 20 MB.
+// Who reads slowly has seriesWrite to do so.
+const (
+	seriesAtOnce = 2
+	seriesWrite  = 30 * time.Second
+)
+
 // telemetryAnswer are the figures of a moment; of a sample on the stream, the rows that
 // changed.
 type telemetryAnswer struct {
@@ -56,6 +63,14 @@ func (p *pages) telemetry(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		if window > 0 {
+			select {
+			case p.turns <- struct{}{}:
+				defer func() { <-p.turns }()
+				// Not all writers have a deadline to set; those of connections have.
+				_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(seriesWrite))
+			case <-r.Context().Done():
+				return
+			}
 			series = p.Fleet.Series(time.Duration(window) * time.Second)
 		}
 	}

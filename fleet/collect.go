@@ -62,6 +62,7 @@ type source struct {
 	every    time.Duration
 	uptime   time.Duration
 	stream   uint64 // of load reports
+	untold   bool   // it has no rows of its own: there are too many
 	restarts int
 
 	first    bool // nothing was known before: what was counted makes no rate

@@ -12,9 +12,13 @@ import (
 	"backworks/translate"
 )
 
-// maxReporting bounds the nodes whose load reports are told of one by one: each adds a
-// row for every target. Of more, the first by their ids are.
-const maxReporting = 100
+const (
+	// maxReporting bounds the nodes whose load reports are part of the figures of pools:
+	// of more, the first by their ids are.
+	maxReporting = 1000
+	// maxTold bounds those that are told of one by one: each adds a row for every target.
+	maxTold = 100
+)
 
 // takeReports adds the load reports of nodes whose admin interface is not asked.
 func (c *collector) takeReports(now time.Time) {
@@ -28,7 +32,7 @@ func (c *collector) takeReports(now time.Time) {
 	}
 	nodes = nodes[:min(len(nodes), maxReporting)]
 	maps.DeleteFunc(c.reports, func(id string, _ *source) bool { return !slices.Contains(nodes, id) })
-	for _, id := range nodes {
+	for i, id := range nodes {
 		load, reports := c.fleet.Load(id)
 		if !reports {
 			continue
@@ -39,6 +43,7 @@ func (c *collector) takeReports(now time.Time) {
 			s.node = id
 			c.reports[id] = s
 		}
+		s.untold = i >= maxTold
 		if !load.Last.After(s.at) {
 			if now.Sub(s.at) > 3*s.every {
 				s.elapsed = 0 // what it did then is no rate of now
@@ -94,6 +99,10 @@ func (c *collector) takeReport(s *source, load Load) {
 			said[l.Cluster][translate.Authority(pool, t)] = hosts
 		}
 		c.takeLoad(s, bp, pool, l.Issued, l.Successes, l.Errors)
+	}
+	if s.untold {
+		clear(s.targets)
+		return
 	}
 	c.takeHosts(s, said)
 }

@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -37,5 +38,26 @@ func TestCollectReports(t *testing.T) {
 	is(t, "error rate", f.Pools[0].ErrorRate, 0.25)
 	if f = report(2, 3, 0); *f.Targets[1].Requests != 15 {
 		t.Errorf("on another stream: %d", *f.Targets[1].Requests)
+	}
+}
+
+// TestCollectCrowds: of many nodes that report, pools have them all, and rows only some.
+func TestCollectCrowds(t *testing.T) {
+	t.Parallel()
+	r := newCollectRig(t)
+	at := time.Unix(1700000100, 0)
+	r.fleet.loads.now = func() time.Time { return at }
+	for i := range 3 * maxTold {
+		counts := xds.Counts{Issued: 2, Successes: 2}
+		r.fleet.loads.add(xds.LoadReport{Stream: uint64(i), Node: xds.Node{ID: fmt.Sprintf("n%03d", i)}, Group: r.file("one.yaml"), Clusters: []xds.ClusterLoad{
+			{Cluster: "default", Counts: counts, Endpoints: []xds.EndpointLoad{{Address: "10.0.0.2:80", Counts: counts}}},
+		}})
+	}
+	f := r.second(errors.New("out of reach"))
+	if len(f.Targets) != 1+maxTold || len(f.Envoys) != 1+maxTold || *f.Pools[0].Requests != 6*maxTold {
+		t.Errorf("%d rows, %d Envoys, %d requests", len(f.Targets), len(f.Envoys), *f.Pools[0].Requests)
+	}
+	if len(r.c.rows) != maxTold {
+		t.Errorf("%d series", len(r.c.rows))
 	}
 }

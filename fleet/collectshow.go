@@ -31,7 +31,9 @@ func (c *collector) show(now time.Time) {
 	}
 	by := map[string][]*source{}
 	for _, s := range sources {
-		t.Envoys = append(t.Envoys, c.envoyFigures(s))
+		if !s.untold {
+			t.Envoys = append(t.Envoys, c.envoyFigures(s))
+		}
 		if s.why == "" && s.file != "" && !s.at.IsZero() {
 			by[s.file] = append(by[s.file], s)
 		}
