@@ -11,7 +11,7 @@ import (
 // latencyWindow is what fleet's quantiles are over, in seconds.
 const latencyWindow = 10
 
-// seriesAtOnce bounds who is given series at the same time: those of 1,000 pools are 20 MB.
+// seriesAtOnce bounds who is given series at the same time: those of 1,000 pools are 30 MB.
 // Who reads slowly has seriesWrite to do so.
 const (
 	seriesAtOnce = 2
