@@ -35,6 +35,12 @@ type Fleet interface {
 	// Envoys and Targets ask the Envoys.
 	Envoys() []fleet.Envoy
 	Targets(context.Context) []fleet.TargetStatus
+	// Telemetry, Series and Events are what was collected; TelemetryChanged is closed
+	// when there is more.
+	Telemetry() *fleet.Telemetry
+	Series(window time.Duration) *fleet.Series
+	Events() []fleet.Event
+	TelemetryChanged() <-chan struct{}
 }
 
 // Options are what the pages are made of.
@@ -67,24 +73,34 @@ type Options struct {
 //	GET  /metrics         Prometheus text of all Envoys and of our own; JSON when asked for
 //	GET  /api/v1/status   nodes, blueprints, problems
 //	GET  /api/v1/targets  the targets as the Envoys see them
+//	GET  /api/v1/telemetry     figures of targets, pools, endpoints and Envoys, and events
+//	GET  /api/v1/stream        the same as server-sent events
+//	GET  /api/v1/openapi.yaml  the description of all this
 //	GET  /api/v1/history  what became of the versions of the blueprints
 //	POST /api/v1/reload   load the blueprints now
 //	POST /api/v1/rollback give nodes an earlier version
 //	POST /api/v1/retry    bring nodes the version that they refused once more
 func New(o Options) http.Handler {
 	p := newPages(o)
-	return p.guarded(p.routes(
-		route{"/", http.MethodGet, p.index},
-		route{"/health", http.MethodGet, p.health},
-		route{"/ready", http.MethodGet, p.ready},
-		route{"/metrics", http.MethodGet, p.metrics},
-		route{"/api/v1/status", http.MethodGet, p.status},
-		route{"/api/v1/targets", http.MethodGet, p.targets},
-		route{"/api/v1/history", http.MethodGet, p.history},
-		route{"/api/v1/reload", http.MethodPost, p.reload},
-		route{"/api/v1/rollback", http.MethodPost, p.rollback},
-		route{"/api/v1/retry", http.MethodPost, p.retry},
-	))
+	return p.guarded(p.routes(p.all()...))
+}
+
+func (p *pages) all() []route {
+	return []route{
+		{"/", http.MethodGet, p.index},
+		{"/health", http.MethodGet, p.health},
+		{"/ready", http.MethodGet, p.ready},
+		{"/metrics", http.MethodGet, p.metrics},
+		{"/api/v1/status", http.MethodGet, p.status},
+		{"/api/v1/targets", http.MethodGet, p.targets},
+		{"/api/v1/history", http.MethodGet, p.history},
+		{"/api/v1/reload", http.MethodPost, p.reload},
+		{"/api/v1/rollback", http.MethodPost, p.rollback},
+		{"/api/v1/retry", http.MethodPost, p.retry},
+		{"/api/v1/telemetry", http.MethodGet, p.telemetry},
+		{"/api/v1/stream", http.MethodGet, p.stream},
+		{"/api/v1/openapi.yaml", http.MethodGet, openAPI},
+	}
 }
 
 // Metrics makes /metrics alone, for the listener to which Envoys lead a blueprint's
@@ -101,10 +117,12 @@ type pages struct {
 	own       prometheus.Gatherer
 	texts     together[[]byte]
 	summaries together[figuresAnswer]
+	live      live
+	turns     chan struct{} // of those who are given series
 }
 
 func newPages(o Options) *pages {
-	p := &pages{Options: o, log: o.Logger}
+	p := &pages{Options: o, log: o.Logger, turns: make(chan struct{}, seriesAtOnce)}
 	if p.log == nil {
 		p.log = hclog.NewNullLogger()
 	}

@@ -51,3 +51,11 @@ func writeJSON(w http.ResponseWriter, status int, v any) {
 	e.SetIndent("", "  ")
 	_ = e.Encode(v) // fails when the client is gone only
 }
+
+// writeShort answers with v on one line, for what is long.
+func writeShort(w http.ResponseWriter, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	_ = e.Encode(v) // fails when the client is gone only
+}

@@ -94,6 +94,7 @@ func TestLint(t *testing.T) {
 	t.Parallel()
 	f := busy()
 	f.envoys = []fleet.Envoy{fakeEnvoy(t, "edge-1", "")}
+	f.tell(figures3(4))
 	figures := xds.Figures{Streams: 2, RequestWaits: xds.Waits{Now: 1, Total: 7}, Ended: map[xds.Ending]uint64{xds.NotAllowed: 3}}
 	w := call(New(Options{
 		Fleet: f, XDS: NewXDSStats(), Streams: func() xds.Figures { return figures }, CertificateExpires: func() time.Time { return time.Unix(1800000000, 0) },

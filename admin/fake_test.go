@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -24,6 +25,12 @@ type fakeFleet struct {
 	targets []fleet.TargetStatus
 	reloads int
 	did     []string // by hand
+
+	mu        sync.Mutex
+	telemetry *fleet.Telemetry
+	series    *fleet.Series
+	events    []fleet.Event // the newest first
+	changed   chan struct{}
 }
 
 func (f *fakeFleet) Status() fleet.Status { return f.status }
@@ -54,6 +61,42 @@ func (f *fakeFleet) byHand(what, blueprint, version string) error {
 	}
 	f.did = append(f.did, what+" "+version)
 	return nil
+}
+
+func (f *fakeFleet) Series(window time.Duration) *fleet.Series { return f.series }
+func (f *fakeFleet) Events() []fleet.Event {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.events
+}
+
+func (f *fakeFleet) Telemetry() *fleet.Telemetry {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.telemetry == nil {
+		return &fleet.Telemetry{}
+	}
+	return f.telemetry
+}
+
+func (f *fakeFleet) TelemetryChanged() <-chan struct{} {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.changed == nil {
+		f.changed = make(chan struct{})
+	}
+	return f.changed
+}
+
+// tell makes figures and events the newest.
+func (f *fakeFleet) tell(t *fleet.Telemetry, events ...fleet.Event) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.telemetry, f.events = t, append(events, f.events...)
+	if f.changed != nil {
+		close(f.changed)
+		f.changed = nil
+	}
 }
 
 func (f *fakeFleet) Reload(context.Context) (*fleet.Report, error) {

@@ -63,7 +63,7 @@ func (f figures) Describe(to chan<- *prometheus.Desc) {
 	} {
 		to <- d
 	}
-	for _, d := range streamDescs {
+	for _, d := range append(targetDescs(), streamDescs...) {
 		to <- d
 	}
 }
@@ -111,6 +111,7 @@ func (f figures) Collect(to chan<- prometheus.Metric) {
 	emit.gauge(lrsStreams, float64(n.LoadStreams))
 	emit.counter(lrsReports, float64(n.LoadReports))
 	f.collectStreams(emit)
+	f.collectTargets(emit)
 	if f.Sidecar != nil {
 		state := f.Sidecar()
 		for _, phase := range phases {

@@ -25,7 +25,7 @@ func NewServer(h http.Handler, log hclog.Logger) *http.Server {
 	if log == nil {
 		log = hclog.NewNullLogger()
 	}
-	return &http.Server{
+	s := &http.Server{
 		Handler:           h,
 		ReadHeaderTimeout: headerTimeout,
 		ReadTimeout:       readTimeout,
@@ -34,4 +34,6 @@ func NewServer(h http.Handler, log hclog.Logger) *http.Server {
 		MaxHeaderBytes:    maxHeaderBytes,
 		ErrorLog:          log.Named("admin").StandardLogger(&hclog.StandardLoggerOptions{ForceLevel: hclog.Debug}),
 	}
+	stoppable(s)
+	return s
 }

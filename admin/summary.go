@@ -26,7 +26,7 @@ type targetFigures struct {
 	Failed     *uint64 `json:"failed_requests"`
 	Timeouts   *uint64 `json:"timeout_requests"`
 
-	// Envoy has these by pool and not by target.
+	// Envoy has these by pool and not by target, but for the rate.
 	Average   *float64 `json:"avg_response_time_ms"`
 	Minimum   *float64 `json:"min_response_time_ms"`
 	Maximum   *float64 `json:"max_response_time_ms"`
@@ -51,8 +51,13 @@ func (p *pages) summary() figuresAnswer {
 	answer.Aggregated = targetFigures{Name: "aggregated", Updated: now}
 	sum := &answer.Aggregated
 	all, anyHealthy := true, false
+	rates := p.rates()
 	for _, t := range p.Fleet.Targets(context.Background()) {
 		f := figuresOf(t, now)
+		if rate, known := rates[fleet.TargetKey{Blueprint: t.Blueprint, Pool: t.Pool, Target: t.Target, Node: t.Node}]; known && f.Total != nil {
+			f.PerSecond = &rate
+			sum.PerSecond = plus(sum.PerSecond, f.PerSecond)
+		}
 		answer.Targets = append(answer.Targets, f)
 		sum.Total, sum.Successful = plus(sum.Total, f.Total), plus(sum.Successful, f.Successful)
 		sum.Failed, sum.Timeouts = plus(sum.Failed, f.Failed), plus(sum.Timeouts, f.Timeouts)
@@ -80,8 +85,19 @@ func figuresOf(t fleet.TargetStatus, now time.Time) targetFigures {
 	return f
 }
 
+// rates are the requests a second of each target, where they are known.
+func (p *pages) rates() map[fleet.TargetKey]float64 {
+	out := map[fleet.TargetKey]float64{}
+	for _, t := range p.Fleet.Telemetry().Targets {
+		if t.RequestsPerSecond.Known() {
+			out[fleet.TargetKey{Blueprint: t.Blueprint, Pool: t.Pool, Target: t.Target, Node: t.Node}] = float64(t.RequestsPerSecond)
+		}
+	}
+	return out
+}
+
 // plus adds what is known.
-func plus(a, b *uint64) *uint64 {
+func plus[T uint64 | float64](a, b *T) *T {
 	if a == nil || b == nil {
 		if a == nil {
 			return b

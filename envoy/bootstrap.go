@@ -73,6 +73,8 @@ func (b Bootstrap) Message() (*bootstrapv3.Bootstrap, error) {
 		OverloadManager: b.overloadManager(),
 		LayeredRuntime:  runtime(),
 		StaticResources: &bootstrapv3.Bootstrap_StaticResources{},
+		// By default response times are 5 s old before anybody can see them.
+		StatsFlushInterval: durationpb.New(time.Second),
 	}
 	if b.Admin != "" {
 		address, err := b.Admin.message()

@@ -15,7 +15,10 @@ type ServerInfo struct {
 	State               string // "LIVE", "DRAINING", "PRE_INITIALIZING" or "INITIALIZING"
 	NodeID, NodeCluster string
 	Uptime              time.Duration // to the second
-	Options             *adminv3.CommandLineOptions
+	// UptimeAll is since the first of those that took over from each other by hot
+	// restart, with their counters.
+	UptimeAll time.Duration
+	Options   *adminv3.CommandLineOptions
 }
 
 // ServerInfo asks for it.
@@ -30,6 +33,7 @@ func (a *Admin) ServerInfo(ctx context.Context) (*ServerInfo, error) {
 		NodeID:      m.GetNode().GetId(),
 		NodeCluster: m.GetNode().GetCluster(),
 		Uptime:      m.GetUptimeCurrentEpoch().AsDuration(),
+		UptimeAll:   m.GetUptimeAllEpochs().AsDuration(),
 		Options:     m.GetCommandLineOptions(),
 	}, nil
 }

@@ -91,6 +91,7 @@ type Fleet struct {
 	counts     counts
 	loads      loads
 	admins     []*admin
+	collector  *collector
 	started    sync.Once
 	done       chan struct{}
 
@@ -132,6 +133,8 @@ func New(o Options) *Fleet {
 	for _, address := range o.Envoys {
 		f.admins = append(f.admins, newAdmin(address))
 	}
+	f.collector = newCollector(f)
+	f.how.step = f.collector.feed.rollout
 	return f
 }
 
@@ -140,7 +143,10 @@ func New(o Options) *Fleet {
 // names get 2 s to be resolved.
 func (f *Fleet) Start(ctx context.Context) *Report {
 	f.started.Do(func() {
-		f.Server.Notify(f.members.event)
+		f.Server.Notify(func(e xds.Event) {
+			f.members.event(e)
+			f.collector.feed.stream(e)
+		})
 		f.Server.NotifyLoad(f.loads.add)
 		f.load(ctx, "start")
 	})
@@ -170,6 +176,7 @@ func (f *Fleet) Run(ctx context.Context) error {
 	helpers.Go(func() { f.askLoads(ctx) })
 	f.Start(ctx)
 	helpers.Go(func() { f.resolver.run(ctx) })
+	helpers.Go(func() { f.collector.run(ctx) })
 	for {
 		select {
 		case <-f.Changes:

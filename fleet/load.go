@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -38,6 +39,7 @@ type Load struct {
 	Dropped uint64
 
 	began time.Time // as Since; After leaves it
+	group string    // the node's
 }
 
 // After returns what was done after an earlier Load of the same node; all of it, when
@@ -138,6 +140,7 @@ func (l *loads) add(r xds.LoadReport) {
 		return
 	}
 	n.number++
+	n.group = r.Group
 	n.Last, n.InProgress = now, 0
 	for _, c := range r.Clusters {
 		add(&n.Counts, c.Counts)
@@ -211,6 +214,14 @@ func (l *loads) get(node string) *nodeLoad {
 		return n
 	}
 	return nil
+}
+
+// ids are those of the nodes that report, sorted.
+func (l *loads) ids() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.sweep(l.time())
+	return slices.Sorted(maps.Keys(l.nodes))
 }
 
 // sweep forgets the nodes that are gone, now and then; l.mu is held.

@@ -84,6 +84,8 @@ type Rollouts struct {
 	checked func(file, version string, err error)
 	// load gives what a node has answered; false: that is not known.
 	load func(node string) (Load, bool)
+	// step is told of each step of a version; nil: nobody is.
+	step func(file string, s Step)
 }
 
 func (h Rollouts) of(bp *blueprints.Blueprint) blueprints.Rollout {
@@ -264,6 +266,9 @@ func (r *rollout) mark(s Stage, now time.Time, what string) {
 	r.trail = append(r.trail, Step{Stage: s, At: now, Version: version, What: what})
 	if len(r.trail) > maxTrail {
 		r.trail = r.trail[1:]
+	}
+	if r.how.step != nil {
+		r.how.step(r.newest.bp.Position.File, r.trail[len(r.trail)-1])
 	}
 	log := r.log.Info
 	if s == Refused {

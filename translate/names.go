@@ -1,6 +1,7 @@
 package translate
 
 import (
+	"hash/fnv"
 	"strconv"
 	"strings"
 
@@ -33,6 +34,34 @@ func routeName(e *blueprints.Endpoint) string {
 	}
 	return m + " " + e.Path.Raw
 }
+
+// EndpointName is how an endpoint is called where people read of it; no other of the
+// blueprint has the same.
+func EndpointName(e *blueprints.Endpoint) string { return routeName(e) }
+
+// RouteStat is the part of the names of Envoy's statistics that stands for an
+// endpoint: what vhost.<RouteName>.route.<RouteStat>.upstream_rq_total counts. Dots
+// part names of statistics and Envoy replaces colons, so a name with one of them is
+// told apart from others by a hash.
+func RouteStat(e *blueprints.Endpoint) string {
+	name := routeName(e)
+	plain := strings.Map(func(r rune) rune {
+		if r == '.' || r == ':' || r < ' ' {
+			return '_'
+		}
+		return r
+	}, name)
+	if plain == name {
+		return name
+	}
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(name))
+	return plain + "~" + strconv.FormatUint(uint64(h.Sum32()), 36)
+}
+
+// ListenerStat is the part of the names of Envoy's statistics that stands for the
+// listener: http.<ListenerStat>.downstream_rq_total.
+const ListenerStat = statPrefix
 
 // Authority is what a client puts into Host for a target: the port is left out
 // where it is the scheme's own.

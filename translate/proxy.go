@@ -33,6 +33,7 @@ func (b *builder) proxy(e *blueprints.Endpoint, names []string) []*routev3.Route
 		if a.RetryPolicy = b.retryPolicy(s.retries, part.safe); a.RetryPolicy != nil {
 			r.RequestBodyBufferLimit = wrapperspb.UInt64(retryBody)
 		}
+		r.StatPrefix = RouteStat(e)
 		r.Action = &routev3.Route_Route{Route: a}
 		b.requestHeaders(r, united(united(b.bp.RequestHeaders, p.RequestHeaders), e.RequestHeaders))
 		b.rewrite(r, e, p)
