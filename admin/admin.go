@@ -35,6 +35,8 @@ type Fleet interface {
 	// Envoys and Targets ask the Envoys.
 	Envoys() []fleet.Envoy
 	Targets(context.Context) []fleet.TargetStatus
+	// Breakers are those that the management server works, without asking anyone.
+	Breakers() []fleet.BreakerStatus
 }
 
 // Options are what the pages are made of.

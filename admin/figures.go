@@ -2,6 +2,7 @@ package admin
 
 import (
 	"runtime"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -63,7 +64,7 @@ func (f figures) Describe(to chan<- *prometheus.Desc) {
 	} {
 		to <- d
 	}
-	for _, d := range streamDescs {
+	for _, d := range slices.Concat(streamDescs, breakerDescs) {
 		to <- d
 	}
 }
@@ -111,6 +112,7 @@ func (f figures) Collect(to chan<- prometheus.Metric) {
 	emit.gauge(lrsStreams, float64(n.LoadStreams))
 	emit.counter(lrsReports, float64(n.LoadReports))
 	f.collectStreams(emit)
+	f.collectBreakers(emit)
 	if f.Sidecar != nil {
 		state := f.Sidecar()
 		for _, phase := range phases {

@@ -211,6 +211,7 @@ type target struct {
 	Weight                    float64
 	Requests, Errors          uint64
 	Ejected                   bool
+	Breaker                   struct{ State string }
 }
 
 // targets asks the admin listener, by the targets' names.
