@@ -16,9 +16,9 @@ import (
 const (
 	// idleLook is how often an Envoy is looked at that has no breaker of ours.
 	idleLook = 2 * time.Second
-	// maxLookShare is which part of the time looks at one Envoy may take: at that of a
-	// large fleet, with a thousand clusters, they become less frequent.
-	maxLookShare = 5
+	// An Envoy with a thousand clusters takes long to answer. Then looks are fewer: they
+	// take a sixth of the time at most, and less while all is well.
+	restAfterLook, idleRestAfterLook = 5, 20
 )
 
 // workBreakers keeps looking at every Envoy that can be asked, each at its own pace,
@@ -46,8 +46,12 @@ func (f *Fleet) workBreakersOf(ctx context.Context, l *looker) {
 		began := time.Now()
 		pace := f.look(ctx, l)
 		took := time.Since(began)
+		rest := restAfterLook * took
+		if pace == idleLook {
+			rest = max(rest, min(idleRestAfterLook*took, 2*idleLook))
+		}
 		select {
-		case <-time.After(max(pace-took, maxLookShare*took)):
+		case <-time.After(max(pace-took, rest)):
 		case <-ctx.Done():
 			return
 		}

@@ -82,15 +82,15 @@ func (b *breakers) prune(at place) (any bool) {
 		return false // it may come back: a blueprint that does not load now
 	}
 	for name, pool := range b.pools[at] {
+		if len(pool.circuits) == 0 {
+			continue // as nearly all; take forgets them
+		}
 		p := poolOf(rel.bp, name)
 		for a := range pool.circuits {
 			if p == nil || !p.HalfOpens() || !hasTarget(p, a) {
 				delete(pool.circuits, a)
 				any = true
 			}
-		}
-		if len(pool.circuits) == 0 && p == nil {
-			delete(b.pools[at], name)
 		}
 	}
 	return any

@@ -1,6 +1,8 @@
 package fleet
 
 import (
+	"maps"
+	"slices"
 	"time"
 
 	"backworks/blueprints"
@@ -53,7 +55,7 @@ func (b *breakers) take(at place, pools []*blueprints.Pool, seen map[string]sigh
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.seen[at] = now
-	again = 2 * time.Second
+	again = idleLook
 	changed := false
 	for _, p := range pools {
 		s, is := seen[p.Name]
@@ -65,6 +67,11 @@ func (b *breakers) take(at place, pools []*blueprints.Pool, seen map[string]sigh
 		pool.step(p, s, now)
 		changed = b.tell(at, p, pool, before) || changed
 		again = min(again, pool.pace(p, now))
+	}
+	if len(b.pools[at]) > len(pools) {
+		maps.DeleteFunc(b.pools[at], func(name string, pool *poolBreaker) bool {
+			return len(pool.circuits) == 0 && !slices.ContainsFunc(pools, func(p *blueprints.Pool) bool { return p.Name == name })
+		})
 	}
 	b.lay(at)
 	if changed {

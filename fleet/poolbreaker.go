@@ -257,7 +257,7 @@ func (b *poolBreaker) stands() (translate.PoolState, bool) {
 // pace is when to look again.
 func (b *poolBreaker) pace(p *blueprints.Pool, now time.Time) time.Duration {
 	recovery := p.Breaker.RecoveryTimeout
-	next := min(2*time.Second, (recovery-time.Second)/2)
+	next := min(idleLook, (recovery-time.Second)/2)
 	for _, c := range b.circuits {
 		switch c.state {
 		case BreakerHalfOpen:
