@@ -37,6 +37,8 @@ type Fleet interface {
 	Targets(context.Context) []fleet.TargetStatus
 	// Breakers are those that the management server works, without asking anyone.
 	Breakers() []fleet.BreakerStatus
+	// Switch drains, ejects or restores a target by hand.
+	Switch(fleet.Switched, fleet.Switch) error
 }
 
 // Options are what the pages are made of.
@@ -73,6 +75,7 @@ type Options struct {
 //	POST /api/v1/reload   load the blueprints now
 //	POST /api/v1/rollback give nodes an earlier version
 //	POST /api/v1/retry    bring nodes the version that they refused once more
+//	POST /api/v1/switch   drain, eject or restore a target
 func New(o Options) http.Handler {
 	p := newPages(o)
 	return p.guarded(p.routes(
@@ -86,6 +89,7 @@ func New(o Options) http.Handler {
 		route{"/api/v1/reload", http.MethodPost, p.reload},
 		route{"/api/v1/rollback", http.MethodPost, p.rollback},
 		route{"/api/v1/retry", http.MethodPost, p.retry},
+		route{"/api/v1/switch", http.MethodPost, p.switchTarget},
 	))
 }
 

@@ -21,3 +21,25 @@ func TestBreakerMetrics(t *testing.T) {
 		}
 	}
 }
+
+// TestSwitch: what is asked for is done, and the target as it is then is told.
+func TestSwitch(t *testing.T) {
+	t.Parallel()
+	f := busy()
+	h := New(Options{Fleet: f})
+	for query, want := range map[string]int{
+		"target=d&to=drain&pool=default": 200, "target=d&to=restore": 200, "target=d&to=explode": 400, "target=d": 400, "to=drain": 400, "": 400,
+		"target=gone&to=eject": 409,
+	} {
+		w := call(h, "POST", "/api/v1/switch?"+query)
+		if w.Code != want || want == 200 && (!strings.Contains(w.Body.String(), `"target":"d"`) && !strings.Contains(w.Body.String(), `"target": "d"`) || strings.Contains(w.Body.String(), "http://a:1")) {
+			t.Errorf("%s: %d %s", query, w.Code, w.Body)
+		}
+	}
+	if len(f.did) != 2 {
+		t.Errorf("done: %v", f.did)
+	}
+	if w := call(h, "POST", "/api/v1/switch?target=d&to=drain", "Sec-Fetch-Site: cross-site"); w.Code != 403 {
+		t.Errorf("from another site: %d", w.Code)
+	}
+}

@@ -50,6 +50,14 @@ func (f *fakeFleet) Retry(_ context.Context, blueprint string) error {
 	return f.byHand("retry", blueprint, "")
 }
 
+func (f *fakeFleet) Switch(of fleet.Switched, to fleet.Switch) error {
+	if of.Target == "gone" {
+		return errors.New("no such target")
+	}
+	f.did = append(f.did, string(to)+" "+of.Pool+"/"+of.Target)
+	return nil
+}
+
 func (f *fakeFleet) byHand(what, blueprint, version string) error {
 	if blueprint != "shop" {
 		return errors.New("no such blueprint")

@@ -199,3 +199,68 @@ func TestManagementServerIsAway(t *testing.T) {
 	s.until("it is closed", func() bool { return p.breakerOf("b") == "Closed" })
 	l.end(t)
 }
+
+// TestSwitches: a target is drained, over the restart of all there is; ejected, it is tried
+// after its time; restored, it is asked at once, though Envoy took it out.
+func TestSwitches(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	b := newTimed(t, "b", 0)
+	text := shared(s, 2, breaker(), newBackend(t, "a"), &b.backend, newBackend(t, "c"))
+	s.write("main.yaml", strings.Replace(text, fmt.Sprintf("recovery_timeout: %d", int(recovery().Seconds())), "recovery_timeout: 20", 1))
+	p := s.startTwo()
+	l := run(100, func(int) string { return s.proxy + "/" }, func(status int, _ string) bool { return status == 200 || status == 0 })
+	comes := func() bool { before := b.asked.Load(); s.get(s.proxy + "/"); return b.asked.Load() > before }
+	// nothing comes while many others are answered.
+	nothing := func(what string) {
+		t.Helper()
+		s.until("what is under way ends", func() bool { return p.targets()["b"].Health == "unhealthy" })
+		s.until("all workers know", func() bool { before := b.asked.Load(); s.answers(l, 20); return b.asked.Load() == before })
+		before := b.asked.Load()
+		s.answers(l, 100)
+		if got := b.asked.Load() - before; got > 0 {
+			t.Errorf("%s: it was asked %d times", what, got)
+		}
+	}
+	s.until("it is asked", comes)
+	p.want(0, []string{"drained"}, "target", "drain", "b")
+	nothing("drained")
+	s.until("it is told", func() bool { return p.drained("b") })
+	p.kill(syscall.SIGTERM)
+	asked := b.asked.Load()
+	p = s.startTwo()
+	s.until("it serves", func() bool { status, _ := s.get(s.proxy + "/"); return status == 200 })
+	nothing("after a restart of both")
+	if b.asked.Load() != asked {
+		t.Error("it was asked at the start")
+	}
+	p.want(0, []string{"restored"}, "target", "restore", "b")
+	s.until("it is asked again", comes)
+
+	s.until("its breaker is worked", func() bool { code, _ := p.command("target", "eject", "b"); return code == 0 })
+	nothing("ejected")
+	p.want(0, nil, "target", "restore", "b")
+	s.until("it is asked once more", comes)
+
+	b.status.Store(500)
+	s.until("it is open", func() bool { return p.breakerOf("b") == "Open" })
+	opened := time.Now()
+	b.status.Store(0)
+	p.want(0, nil, "target", "restore", "b")
+	s.until("it is asked though Envoy took it out", comes)
+	if took := time.Since(opened); took > 15*time.Second {
+		t.Errorf("it took %v", took)
+	}
+	p.want(1, []string{"no pool that is served has it"}, "target", "drain", "nobody")
+	l.end(t)
+}
+
+// answers waits for some more of a load.
+func (s *site) answers(l *load, n int64) {
+	s.Helper()
+	before := l.total.Load()
+	s.until("more answers", func() bool { return l.total.Load() >= before+n })
+}
+
+// drained tells whether a target is.
+func (p *process) drained(name string) bool { return p.targets()[name].Drained }

@@ -212,6 +212,7 @@ type target struct {
 	Requests, Errors          uint64
 	Ejected                   bool
 	Breaker                   struct{ State string }
+	Drained                   bool
 }
 
 // targets asks the admin listener, by the targets' names.

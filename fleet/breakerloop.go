@@ -43,7 +43,7 @@ func (f *Fleet) workBreakers(ctx context.Context) {
 
 func (f *Fleet) workBreakersOf(ctx context.Context, l *looker) {
 	for {
-		began := time.Now()
+		began, switched := time.Now(), f.breakers.whenSwitched()
 		pace := f.look(ctx, l)
 		took := time.Since(began)
 		rest := restAfterLook * took
@@ -52,6 +52,7 @@ func (f *Fleet) workBreakersOf(ctx context.Context, l *looker) {
 		}
 		select {
 		case <-time.After(max(pace-took, rest)):
+		case <-switched:
 		case <-ctx.Done():
 			return
 		}

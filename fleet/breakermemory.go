@@ -34,16 +34,30 @@ type keptBreaker struct {
 	Reason    string       `json:"reason"`
 }
 
+// keptDrained is a target that was drained, as it is kept.
+type keptDrained struct {
+	Blueprint string    `json:"blueprint"`
+	Pool      string    `json:"pool"`
+	Authority string    `json:"authority"`
+	Since     time.Time `json:"since"`
+}
+
+// kept is all that is kept.
+type kept struct {
+	Breakers []keptBreaker `json:"breakers"`
+	Drained  []keptDrained `json:"drained"`
+}
+
 // breakerMemory writes breakers behind whoever changes them. One that comes while
 // another waits to be written takes its place.
 type breakerMemory struct {
 	to   Memory // nil: none
 	log  hclog.Logger
-	next chan []keptBreaker
+	next chan kept
 }
 
 func newBreakerMemory(to Memory, log hclog.Logger) *breakerMemory {
-	return &breakerMemory{to: to, log: log, next: make(chan []keptBreaker, 1)}
+	return &breakerMemory{to: to, log: log, next: make(chan kept, 1)}
 }
 
 // run writes until ctx ends, and then what still waits.
@@ -67,7 +81,7 @@ func (m *breakerMemory) run(ctx context.Context) {
 	}
 }
 
-func (m *breakerMemory) write(list []keptBreaker) {
+func (m *breakerMemory) write(list kept) {
 	text, err := json.Marshal(list)
 	if err == nil {
 		err = m.to.SetNote(breakerNote, text)
@@ -78,9 +92,9 @@ func (m *breakerMemory) write(list []keptBreaker) {
 }
 
 // read returns those that were kept; what cannot be read is as if there were none.
-func (m *breakerMemory) read() (list []keptBreaker) {
+func (m *breakerMemory) read() (list kept) {
 	if m.to == nil {
-		return nil
+		return kept{}
 	}
 	text, err := m.to.Note(breakerNote)
 	if err == nil && text != nil {
@@ -88,25 +102,28 @@ func (m *breakerMemory) read() (list []keptBreaker) {
 	}
 	if err != nil {
 		m.log.Warn("breakers of before cannot be read, and begin anew", "error", err)
-		return nil
+		return kept{}
 	}
 	return list
 }
 
-// save has the breakers kept that are not closed; b.mu is held.
+// save has the breakers kept that are not closed, and what is drained; b.mu is held.
 func (b *breakers) save() {
 	if b.memory.to == nil {
 		return
 	}
-	list := []keptBreaker{}
+	var list kept
 	for at, pools := range b.pools {
 		for name, pool := range pools {
 			for a, c := range pool.circuits {
 				if c.state != BreakerClosed {
-					list = append(list, keptBreaker{at.file, at.node, name, a, c.state, c.since, c.until, c.reason})
+					list.Breakers = append(list.Breakers, keptBreaker{at.file, at.node, name, a, c.state, c.since, c.until, c.reason})
 				}
 			}
 		}
+	}
+	for d, since := range b.drained {
+		list.Drained = append(list.Drained, keptDrained{d.file, d.pool, d.authority, since})
 	}
 	select {
 	case <-b.memory.next:
@@ -118,7 +135,11 @@ func (b *breakers) save() {
 // recall takes over the breakers that were kept. What was being tried is held out until
 // it can be tried again: nobody saw what came of it.
 func (b *breakers) recall(now time.Time) {
-	for _, k := range b.memory.read() {
+	list := b.memory.read()
+	for _, d := range list.Drained {
+		b.drained[drained{d.Blueprint, d.Pool, d.Authority}] = d.Since
+	}
+	for _, k := range list.Breakers {
 		at := place{k.Blueprint, k.Node}
 		c := &circuit{state: BreakerOpen, since: k.Since, until: k.Until, reason: k.Reason}
 		switch k.State {

@@ -21,6 +21,8 @@ type placed struct {
 	others map[string]*release
 	// quiet: it is not known yet what nodes that come back are to get.
 	quiet bool
+	// grpc: gRPC clients have a group of their own.
+	grpc bool
 }
 
 func (p placed) of(node string) *release {
@@ -37,17 +39,20 @@ type breakers struct {
 	log    hclog.Logger
 	memory *breakerMemory
 
-	mu     sync.Mutex
-	placed map[string]placed                 // by main file
-	pools  map[place]map[string]*poolBreaker // by pool
-	seen   map[place]time.Time               // when it was last looked at
-	laid   map[place][]string                // versions of the assignments that it has of us
+	mu       sync.Mutex
+	switched chan struct{}                     // closed by the next switch by hand
+	placed   map[string]placed                 // by main file
+	pools    map[place]map[string]*poolBreaker // by pool
+	seen     map[place]time.Time               // when it was last looked at
+	drained  map[drained]time.Time             // by hand, since when
+	laid     map[place][]string                // versions of the assignments that it has of us
 }
 
 func newBreakers(server Server, memory Memory, log hclog.Logger) *breakers {
 	b := &breakers{
 		server: server, log: log.Named("breaker"), placed: map[string]placed{}, pools: map[place]map[string]*poolBreaker{},
 		seen: map[place]time.Time{}, laid: map[place][]string{},
+		drained: map[drained]time.Time{}, switched: make(chan struct{}),
 	}
 	b.memory = newBreakerMemory(memory, b.log)
 	b.recall(time.Now())
@@ -60,17 +65,44 @@ func (b *breakers) publish(all map[string]placed) {
 	defer b.mu.Unlock()
 	b.placed = all
 	for at := range b.laid {
-		if _, is := all[at.file]; !is {
+		if where, is := all[fileOf(at.file)]; !is || at.file != fileOf(at.file) && !where.grpc {
 			delete(b.laid, at) // the server has dropped it
 		}
 	}
 	changed := false
 	for at := range b.pools {
 		changed = b.prune(at) || changed
-		b.lay(at)
+	}
+	changed = b.pruneDrained() || changed
+	for file := range all {
+		b.layAll(file)
 	}
 	if changed {
 		b.save()
+	}
+}
+
+// layAll lays what a blueprint's nodes have: what is drained for all, over that what
+// breakers make of those of one, and what those have that are on another release.
+func (b *breakers) layAll(file string) {
+	where := b.placed[file]
+	nodes := map[place]bool{{file, ""}: true}
+	if where.grpc {
+		nodes[place{GRPCDialect.group(file), ""}] = true
+	}
+	for id := range where.others {
+		nodes[place{file, id}] = true
+	}
+	for at := range b.pools {
+		nodes[at] = nodes[at] || at.file == file
+	}
+	for at := range b.laid {
+		nodes[at] = nodes[at] || fileOf(at.file) == file
+	}
+	for at, is := range nodes {
+		if is {
+			b.lay(at)
+		}
 	}
 }
 
@@ -109,27 +141,27 @@ func hasTarget(p *blueprints.Pool, authority string) bool {
 	return slices.ContainsFunc(p.Targets, func(t *blueprints.Target) bool { return translate.Authority(p, t) == authority })
 }
 
-// lay puts what the breakers of a node make of its assignments over them, if that is
-// other than what lies there.
+// lay puts what is drained, and what the breakers of a node make of its assignments, over
+// them, if that is other than what lies there. Node "" is all nodes.
 func (b *breakers) lay(at place) {
-	where := b.placed[at.file]
+	where := b.placed[fileOf(at.file)]
 	rel := where.of(at.node)
 	if rel == nil || rel.state == nil || where.quiet {
 		return
 	}
+	dialect := EnvoyDialect
+	if at.file != fileOf(at.file) {
+		dialect = GRPCDialect
+	}
 	var resources []*xds.Resource
 	var versions []string
 	for _, p := range rel.bp.Pools {
-		pool := b.pools[at][p.Name]
-		if pool == nil || !p.HalfOpens() {
-			continue
-		}
-		stands, any := pool.stands()
+		stands, any := b.stands(at, p)
 		if !any {
 			continue
 		}
 		state := translate.State{Addresses: rel.state.Addresses, Pools: map[string]translate.PoolState{p.Name: stands}}
-		x, err := xds.NewResource(EnvoyDialect.assignment(p, state), translate.ClusterName(p), p.Position.String())
+		x, err := xds.NewResource(dialect.assignment(p, state), translate.ClusterName(p), p.Position.String())
 		if err != nil {
 			b.log.Error("an assignment cannot be sent", "pool", p.Name, "error", err)
 			continue
@@ -146,4 +178,24 @@ func (b *breakers) lay(at place) {
 	} else {
 		b.laid[at] = versions
 	}
+}
+
+// stands is what is to be made of a pool's assignment; false: nothing but what all nodes
+// have.
+func (b *breakers) stands(at place, p *blueprints.Pool) (s translate.PoolState, any bool) {
+	if pool := b.pools[at][p.Name]; pool != nil && p.HalfOpens() {
+		s, any = pool.stands()
+	}
+	file := fileOf(at.file)
+	if len(b.drained) == 0 || p.ResolveByEnvoy || at.node != "" && !any && b.placed[file].others[at.node] == nil {
+		return s, any
+	}
+	s.Draining = map[string]bool{}
+	for d := range b.drained {
+		if d.file == file && d.pool == p.Name {
+			s.Draining[d.authority] = true
+		}
+	}
+	// A node on a release of its own must not have the pool of the others.
+	return s, any || len(s.Draining) > 0
 }

@@ -67,15 +67,13 @@ func (b *breakers) status(at place, p *blueprints.Pool, t *blueprints.Target) Br
 // Breakers tells of the breakers that the management server works.
 func (f *Fleet) Breakers() []BreakerStatus { return f.breakers.statuses() }
 
-// beside puts the breaker of a target into its statuses.
+// beside puts the breaker of a target, and whether it is drained, into its statuses.
 func (b *breakers) beside(p *blueprints.Pool, t *blueprints.Target, list []TargetStatus) []TargetStatus {
-	if p.Breaker == nil {
-		return list
-	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for i, s := range list {
-		if s.Health == Unknown {
+		_, list[i].Drained = b.drained[drained{s.Blueprint, p.Name, translate.Authority(p, t)}]
+		if s.Health == Unknown || p.Breaker == nil {
 			continue
 		}
 		own := &TargetBreaker{State: BreakerClosed, HalfOpens: p.HalfOpens()}

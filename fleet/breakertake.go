@@ -128,6 +128,7 @@ func (b *breakers) lose(now time.Time) {
 			}
 			before := pool.states()
 			for _, c := range pool.circuits {
+				c.renewed = false
 				if c.state == BreakerHalfOpen || c.state == BreakerOpen && now.Sub(c.until) > blind {
 					c.turn(BreakerClosed, now, "its Envoy cannot be asked, and is left to its own ejection")
 				}
@@ -147,4 +148,11 @@ func (b *breakers) all(at place) []*blueprints.Pool {
 		return rel.bp.Pools
 	}
 	return nil
+}
+
+// whenSwitched is closed by the next switch by hand.
+func (b *breakers) whenSwitched() <-chan struct{} {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.switched
 }

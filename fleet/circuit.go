@@ -28,6 +28,9 @@ type circuit struct {
 	since, until time.Time // until: when an open one is to be tried
 	reason       string
 	turns        map[BreakerState]uint64 // how often it came to each state
+	// renewed: it was closed by hand, and the target is taken out of the pool until that
+	// is seen, since nothing else ends Envoy's own ejection.
+	renewed bool
 
 	// What follows is of the trial. The counters run since base; admitted: it was seen
 	// that Envoy's own ejection is over; full: as many are under way as there are to be.
@@ -49,6 +52,16 @@ func (c *circuit) turn(to BreakerState, now time.Time, reason string) {
 func (c *circuit) open(now time.Time, br *blueprints.Breaker, reason string) {
 	c.turn(BreakerOpen, now, reason)
 	c.until = now.Add(br.RecoveryTimeout)
+}
+
+// restore closes it by hand; with renew also where it may be open and nobody has seen that
+// yet.
+func (c *circuit) restore(now time.Time, renew bool) {
+	renew = renew || c.state != BreakerClosed
+	if c.state != BreakerClosed {
+		c.turn(BreakerClosed, now, "restored by hand")
+	}
+	c.renewed = renew
 }
 
 // try lets the target have its trial.

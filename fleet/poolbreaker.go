@@ -166,6 +166,8 @@ func (b *poolBreaker) step(p *blueprints.Pool, s sight, now time.Time) {
 		h, seen := s.hosts[a]
 		c := b.circuits[a]
 		switch {
+		case c != nil && c.renewed:
+			c.renewed = seen
 		case !seen:
 		case c != nil && c.state == BreakerHalfOpen:
 			c.judge(h, s.stats, p.Breaker, now)
@@ -242,16 +244,18 @@ func (b *poolBreaker) trials(others bool) string {
 
 // stands is what the breakers make of the pool's assignment; false: nothing.
 func (b *poolBreaker) stands() (translate.PoolState, bool) {
-	s := translate.PoolState{Out: map[string]bool{}, Trial: map[string]bool{}, Factor: b.factor, Drop: b.drop}
+	s := translate.PoolState{Out: map[string]bool{}, Gone: map[string]bool{}, Trial: map[string]bool{}, Factor: b.factor, Drop: b.drop}
 	for a, c := range b.circuits {
 		switch {
+		case c.renewed:
+			s.Gone[a] = true
 		case c.state == BreakerOpen || c.state == BreakerHalfOpen && c.full:
 			s.Out[a] = true
 		case c.state == BreakerHalfOpen:
 			s.Trial[a] = true
 		}
 	}
-	return s, len(s.Out)+len(s.Trial) > 0
+	return s, len(s.Out)+len(s.Trial)+len(s.Gone) > 0
 }
 
 // pace is when to look again.
@@ -259,10 +263,10 @@ func (b *poolBreaker) pace(p *blueprints.Pool, now time.Time) time.Duration {
 	recovery := p.Breaker.RecoveryTimeout
 	next := min(idleLook, (recovery-time.Second)/2)
 	for _, c := range b.circuits {
-		switch c.state {
-		case BreakerHalfOpen:
+		switch {
+		case c.state == BreakerHalfOpen || c.renewed:
 			return trialLook
-		case BreakerOpen:
+		case c.state == BreakerOpen:
 			next = min(next, time.Second, recovery/4)
 			if left := c.until.Sub(now); left > 0 {
 				next = min(next, max(left, trialLook/10))

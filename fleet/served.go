@@ -51,6 +51,7 @@ func (f *Fleet) placed() map[string]placed {
 		for id, h := range r.held {
 			p.others[id] = h.on
 		}
+		_, p.grpc = f.pushed[GRPCDialect.group(file)]
 		out[file] = p
 	}
 	return out

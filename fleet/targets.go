@@ -49,6 +49,8 @@ type TargetStatus struct {
 	// Connections are those open to it now.
 	Connections uint64 `json:"connections"`
 
+	// Drained: it gets nothing new, by hand.
+	Drained bool `json:"drained"`
 	// Breaker is null where the pool has none, or nobody tells of the target.
 	Breaker *TargetBreaker `json:"breaker"`
 }

@@ -70,7 +70,7 @@ func Assignment(p *blueprints.Pool, state State) *endpointv3.ClusterLoadAssignme
 		if ip, err := netip.ParseAddr(t.Host); err == nil {
 			addresses = []netip.Addr{ip}
 		}
-		if len(addresses) == 0 {
+		if len(addresses) == 0 || known.Gone[Authority(p, t)] {
 			continue
 		}
 		e := endpoint(p, t, socketAddress(addresses[0].String(), t.Port))
@@ -78,9 +78,7 @@ func Assignment(p *blueprints.Pool, state State) *endpointv3.ClusterLoadAssignme
 			e.AdditionalAddresses = append(e.AdditionalAddresses, &endpointv3.Endpoint_AdditionalAddress{Address: socketAddress(a.String(), t.Port)})
 		}
 		lb := lbEndpoint(e, weights[i])
-		if known.Out[Authority(p, t)] {
-			lb.HealthStatus = corev3.HealthStatus_UNHEALTHY
-		}
+		lb.HealthStatus = known.health(Authority(p, t))
 		endpoints = append(endpoints, lb)
 	}
 	// One locality without a weight: between localities Envoy would follow the

@@ -3,6 +3,7 @@ package translate
 import (
 	"math"
 
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	endpointv3 "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
 	typev3 "github.com/envoyproxy/go-control-plane/envoy/type/v3"
 
@@ -12,8 +13,9 @@ import (
 // PoolState is what breakers make of a pool at a moment. Targets are by their
 // Authority. The zero value leaves all as the blueprint says.
 type PoolState struct {
-	// Out are the targets that get nothing.
-	Out map[string]bool
+	// Out are the targets that get nothing; Draining those that get nothing new; Gone
+	// those that are not in the pool at all.
+	Out, Draining, Gone map[string]bool
 	// Trial are those that get a small share: the weights of all others are multiplied
 	// by Factor, which does nothing below 2, nor where the algorithm follows no weights.
 	Trial  map[string]bool
@@ -37,6 +39,17 @@ func (s PoolState) weights(p *blueprints.Pool) []uint32 {
 		}
 	}
 	return scale(floats)
+}
+
+// health is what the state says of a target's.
+func (s PoolState) health(authority string) corev3.HealthStatus {
+	switch {
+	case s.Draining[authority]:
+		return corev3.HealthStatus_DRAINING
+	case s.Out[authority]:
+		return corev3.HealthStatus_UNHEALTHY
+	}
+	return corev3.HealthStatus_UNKNOWN // as without a state
 }
 
 // million is the finest share that Envoy knows.
