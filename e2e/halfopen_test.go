@@ -133,7 +133,8 @@ func TestLastClosedTargetIsLost(t *testing.T) {
 func TestOpenOverRestarts(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ who, in string }{
-		{"management server", "Open"}, {"management server", "HalfOpen"}, {"envoy", "Open"}, {"both", "Open"},
+		{"management server", "Open"}, {"management server", "HalfOpen"}, {"envoy", "Open"}, {"envoy", "HalfOpen"},
+		{"both", "Open"}, {"both", "HalfOpen"},
 	} {
 		t.Run(c.who+" "+c.in, func(t *testing.T) {
 			t.Parallel()
@@ -144,36 +145,49 @@ func TestOpenOverRestarts(t *testing.T) {
 			l := run(100, func(int) string { return s.proxy + "/" }, func(status int, _ string) bool { return status == 200 || c.who != "management server" })
 			s.until("it is open", func() bool { return p.breakerOf("b") == "Open" })
 			opened, asked := time.Now(), b.asked.Load()
-			if c.in == "HalfOpen" {
-				slow := make(chan struct{}) // trials end when the test says so
-				b.hold.Store(&slow)
-				s.until("it is half open", func() bool { return p.breakerOf("b") == "HalfOpen" })
-				s.until("trials are under way", func() bool { return b.asked.Load() > asked })
-				p.kill(syscall.SIGKILL)
-				b.hold.Store(nil)
-				b.status.Store(0)
-				close(slow)
-				p = s.startTwo()
-			} else {
-				s.until("it is kept", func() bool {
-					return strings.Contains(p.log.String(), "state=Open") && time.Since(opened) > recovery()/10
-				})
-				switch pid := p.envoyPID(); c.who {
+			again := func() {
+				pid := p.envoyPID()
+				switch c.who {
 				case "management server":
 					p.kill(syscall.SIGKILL)
 					p = s.startTwo()
 				case "envoy":
 					_ = syscall.Kill(pid, syscall.SIGKILL)
+					s.until("there is another Envoy", func() bool { return p.envoyPID() != pid })
 				case "both":
 					p.kill(syscall.SIGTERM)
 					p = s.startTwo()
 				}
+			}
+			if c.in == "HalfOpen" {
+				slow := make(chan struct{}) // trials end when the test says so
+				b.hold.Store(&slow)
+				s.until("it is half open", func() bool { return p.breakerOf("b") == "HalfOpen" })
+				s.until("trials are under way", func() bool { return b.asked.Load() > asked })
+				if c.who == "both" {
+					close(slow) // else the end waits for them
+				}
+				before := b.asked.Load()
+				again()
+				b.hold.Store(nil)
+				if c.who != "both" {
+					close(slow)
+				}
+				s.until("it is tried anew, and fails", func() bool { return strings.Contains(p.log.String(), "trial requests failed") })
+				if failed := b.asked.Load() - before; failed > 2*(trials+workers) { // before the end, and after
+					t.Errorf("%d trials failed", failed)
+				}
+			} else {
+				s.until("it is kept", func() bool {
+					return strings.Contains(p.log.String(), "state=Open") && time.Since(opened) > recovery()/10
+				})
+				again()
 				s.until("its time is over", func() bool { return b.asked.Load() > asked })
 				if took := time.Since(opened); took < recovery()-recovery()/10 {
 					t.Errorf("it was asked after %v", took)
 				}
-				b.status.Store(0)
 			}
+			b.status.Store(0)
 			s.until("it is closed", func() bool { return p.targets()["b"].Breaker.State == "Closed" })
 			l.end(t)
 		})
