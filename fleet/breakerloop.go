@@ -47,8 +47,11 @@ func (f *Fleet) workBreakersOf(ctx context.Context, l *looker) {
 		pace := f.look(ctx, l)
 		took := time.Since(began)
 		rest := restAfterLook * took
-		if pace == idleLook {
+		switch {
+		case pace == idleLook:
 			rest = max(rest, min(idleRestAfterLook*took, 2*idleLook))
+		case pace == trialLook && l.all && !began.Before(l.allAt):
+			l.allAt, rest = time.Now().Add(max(idleLook, idleRestAfterLook*took)), 0
 		}
 		select {
 		case <-time.After(max(pace-took, rest)):
@@ -65,6 +68,10 @@ type looker struct {
 	node  string
 	file  string
 	found time.Time
+	// all: the last look was at all pools. While some are being tried, the others are
+	// looked at only from allAt on.
+	all   bool
+	allAt time.Time
 }
 
 // groupOf is that of the Envoy, "" when no blueprint is for it. To find it, all nodes are
@@ -89,6 +96,13 @@ func (f *Fleet) look(ctx context.Context, l *looker) time.Duration {
 	if len(pools) == 0 {
 		return idleLook
 	}
+	every := len(pools)
+	if time.Now().Before(l.allAt) {
+		pools = f.breakers.trying(at, pools)
+	} else {
+		f.breakers.forget(at, pools)
+	}
+	l.all = len(pools) == every
 	ctx, cancel := context.WithTimeout(ctx, askLimit)
 	defer cancel()
 	seen, err := lookAtPools(ctx, e.Admin, pools)

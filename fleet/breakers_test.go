@@ -203,3 +203,31 @@ func TestQuietNodes(t *testing.T) {
 	n.work.publish(map[string]placed{nodeAt.file: {base: rel}})
 	n.wants("it is not", 1, BreakerOpen)
 }
+
+// TestTrying: while a breaker is half open, only pools are looked at that have one which is
+// not closed.
+func TestTrying(t *testing.T) {
+	t.Parallel()
+	n := newNode(t)
+	other := *n.pool
+	other.Name = "q"
+	n.publish(n.pool, &other)
+	are := func(what string, want int) {
+		t.Helper()
+		if got := n.work.trying(nodeAt, n.work.watched(nodeAt)); len(got) != want || got[0].Name != "p" {
+			t.Errorf("%s: %d", what, len(got))
+		}
+	}
+	are("all is well", 2)
+	n.b.Ejected = true
+	n.look(time.Second)
+	are("one is open", 2)
+	n.b.Ejected = false
+	n.look(10 * time.Second)
+	are("one is half open", 1)
+	n.publish(n.pool)
+	n.work.forget(nodeAt, n.work.watched(nodeAt))
+	if len(n.work.pools[nodeAt]) != 1 {
+		t.Errorf("%d pools are known", len(n.work.pools[nodeAt]))
+	}
+}

@@ -68,16 +68,43 @@ func (b *breakers) take(at place, pools []*blueprints.Pool, seen map[string]sigh
 		changed = b.tell(at, p, pool, before) || changed
 		again = min(again, pool.pace(p, now))
 	}
-	if len(b.pools[at]) > len(pools) {
-		maps.DeleteFunc(b.pools[at], func(name string, pool *poolBreaker) bool {
-			return len(pool.circuits) == 0 && !slices.ContainsFunc(pools, func(p *blueprints.Pool) bool { return p.Name == name })
-		})
-	}
 	b.lay(at)
 	if changed {
 		b.save()
 	}
 	return again
+}
+
+// trying are those of the pools that have a breaker which is not closed, if one of the node
+// is half open; else all.
+func (b *breakers) trying(at place, pools []*blueprints.Pool) []*blueprints.Pool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var out []*blueprints.Pool
+	any := false
+	for _, p := range pools {
+		pool := b.pool(at, p.Name)
+		half := pool.any(BreakerHalfOpen)
+		any = any || half
+		if half || pool.any(BreakerOpen) {
+			out = append(out, p)
+		}
+	}
+	if !any {
+		return pools
+	}
+	return out
+}
+
+// forget drops what is known of pools that are not among those of a node any more.
+func (b *breakers) forget(at place, pools []*blueprints.Pool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.pools[at]) > len(pools) {
+		maps.DeleteFunc(b.pools[at], func(name string, pool *poolBreaker) bool {
+			return len(pool.circuits) == 0 && !slices.ContainsFunc(pools, func(p *blueprints.Pool) bool { return p.Name == name })
+		})
+	}
 }
 
 // states are those of the breakers, with when they came to them.
