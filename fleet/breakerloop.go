@@ -50,7 +50,7 @@ func (f *Fleet) workBreakersOf(ctx context.Context, l *looker) {
 		switch {
 		case pace == idleLook:
 			rest = max(rest, min(idleRestAfterLook*took, 2*idleLook))
-		case pace == trialLook && l.all && !began.Before(l.allAt):
+		case l.narrows:
 			l.allAt, rest = time.Now().Add(max(idleLook, idleRestAfterLook*took)), 0
 		}
 		select {
@@ -68,10 +68,10 @@ type looker struct {
 	node  string
 	file  string
 	found time.Time
-	// all: the last look was at all pools. While some are being tried, the others are
-	// looked at only from allAt on.
-	all   bool
-	allAt time.Time
+	// narrows: the last look was at all pools, and while some are being tried, the others
+	// are looked at only from allAt on.
+	narrows bool
+	allAt   time.Time
 }
 
 // groupOf is that of the Envoy, "" when no blueprint is for it. To find it, all nodes are
@@ -86,6 +86,7 @@ func (f *Fleet) groupOf(l *looker, e Envoy) string {
 
 // look looks at one Envoy, takes its breakers on, and says when to look again.
 func (f *Fleet) look(ctx context.Context, l *looker) time.Duration {
+	l.narrows = false
 	e := l.admin.know()
 	if e.Error != "" {
 		return idleLook / 2
@@ -102,7 +103,6 @@ func (f *Fleet) look(ctx context.Context, l *looker) time.Duration {
 	} else {
 		f.breakers.forget(at, pools)
 	}
-	l.all = len(pools) == every
 	ctx, cancel := context.WithTimeout(ctx, askLimit)
 	defer cancel()
 	seen, err := lookAtPools(ctx, e.Admin, pools)
@@ -113,7 +113,9 @@ func (f *Fleet) look(ctx context.Context, l *looker) time.Duration {
 		f.log.Debug("envoy does not tell how its targets are", "node", e.Node, "error", err)
 		return idleLook / 4
 	}
-	return f.breakers.take(at, pools, seen, time.Now())
+	pace := f.breakers.take(at, pools, seen, time.Now())
+	l.narrows = len(pools) == every && len(f.breakers.trying(at, pools)) < every
+	return pace
 }
 
 // lookAtPools returns what an Envoy has of the pools, by name.
