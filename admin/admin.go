@@ -41,6 +41,10 @@ type Fleet interface {
 	Series(window time.Duration) *fleet.Series
 	Events() []fleet.Event
 	TelemetryChanged() <-chan struct{}
+	// Breakers are those that the management server works, without asking anyone.
+	Breakers() []fleet.BreakerStatus
+	// Switch drains, ejects or restores a target by hand.
+	Switch(fleet.Switched, fleet.Switch) error
 }
 
 // Options are what the pages are made of.
@@ -80,6 +84,7 @@ type Options struct {
 //	POST /api/v1/reload   load the blueprints now
 //	POST /api/v1/rollback give nodes an earlier version
 //	POST /api/v1/retry    bring nodes the version that they refused once more
+//	POST /api/v1/switch   drain, eject or restore a target
 func New(o Options) http.Handler {
 	p := newPages(o)
 	return p.guarded(p.routes(p.all()...))
@@ -97,6 +102,7 @@ func (p *pages) all() []route {
 		{"/api/v1/reload", http.MethodPost, p.reload},
 		{"/api/v1/rollback", http.MethodPost, p.rollback},
 		{"/api/v1/retry", http.MethodPost, p.retry},
+		{"/api/v1/switch", http.MethodPost, p.switchTarget},
 		{"/api/v1/telemetry", http.MethodGet, p.telemetry},
 		{"/api/v1/stream", http.MethodGet, p.stream},
 		{"/api/v1/openapi.yaml", http.MethodGet, openAPI},

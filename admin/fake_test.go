@@ -19,12 +19,13 @@ import (
 
 // fakeFleet is what the tests say it is.
 type fakeFleet struct {
-	status  fleet.Status
-	report  *fleet.Report
-	envoys  []fleet.Envoy
-	targets []fleet.TargetStatus
-	reloads int
-	did     []string // by hand
+	status   fleet.Status
+	report   *fleet.Report
+	envoys   []fleet.Envoy
+	targets  []fleet.TargetStatus
+	breakers []fleet.BreakerStatus
+	reloads  int
+	did      []string // by hand
 
 	mu        sync.Mutex
 	telemetry *fleet.Telemetry
@@ -40,6 +41,7 @@ func (f *fakeFleet) Numbers() fleet.Numbers {
 }
 func (f *fakeFleet) Envoys() []fleet.Envoy                        { return f.envoys }
 func (f *fakeFleet) Targets(context.Context) []fleet.TargetStatus { return f.targets }
+func (f *fakeFleet) Breakers() []fleet.BreakerStatus              { return f.breakers }
 func (f *fakeFleet) History(blueprint string) map[string][]fleet.Version {
 	if blueprint != "" && blueprint != "shop" {
 		return nil
@@ -53,6 +55,14 @@ func (f *fakeFleet) Rollback(_ context.Context, blueprint, version string) error
 
 func (f *fakeFleet) Retry(_ context.Context, blueprint string) error {
 	return f.byHand("retry", blueprint, "")
+}
+
+func (f *fakeFleet) Switch(of fleet.Switched, to fleet.Switch) error {
+	if of.Target == "gone" {
+		return errors.New("no such target")
+	}
+	f.did = append(f.did, string(to)+" "+of.Pool+"/"+of.Target)
+	return nil
 }
 
 func (f *fakeFleet) byHand(what, blueprint, version string) error {
@@ -124,8 +134,13 @@ func busy() *fakeFleet {
 		targets: []fleet.TargetStatus{
 			{Pool: "default", Target: "a", URL: "http://a:1", Node: "edge-1", Health: fleet.Healthy, Requests: 5, Successes: 4, Errors: 1, Connections: 2},
 			{Pool: "default", Target: "b", URL: "http://b:1", Node: "edge-1", Health: fleet.Unhealthy, Ejected: true, Requests: 7, Errors: 7},
+			{Pool: "default", Target: "d", URL: "http://d:1", Node: "edge-1", Health: fleet.Healthy, Breaker: &fleet.TargetBreaker{State: fleet.BreakerHalfOpen}},
 			{Pool: "other", Target: "c", URL: "http://c:1", Health: fleet.Unknown},
 		},
+		breakers: []fleet.BreakerStatus{{
+			Blueprint: "/x/main.yaml", Pool: "default", Target: "d", Node: "edge-1", State: fleet.BreakerHalfOpen,
+			Turns: map[fleet.BreakerState]uint64{fleet.BreakerOpen: 2, fleet.BreakerHalfOpen: 1},
+		}},
 	}
 }
 

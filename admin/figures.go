@@ -2,6 +2,7 @@ package admin
 
 import (
 	"runtime"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -63,7 +64,7 @@ func (f figures) Describe(to chan<- *prometheus.Desc) {
 	} {
 		to <- d
 	}
-	for _, d := range append(targetDescs(), streamDescs...) {
+	for _, d := range slices.Concat(targetDescs(), streamDescs, breakerDescs) {
 		to <- d
 	}
 }
@@ -112,6 +113,7 @@ func (f figures) Collect(to chan<- prometheus.Metric) {
 	emit.counter(lrsReports, float64(n.LoadReports))
 	f.collectStreams(emit)
 	f.collectTargets(emit)
+	f.collectBreakers(emit)
 	if f.Sidecar != nil {
 		state := f.Sidecar()
 		for _, phase := range phases {

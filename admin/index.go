@@ -23,6 +23,7 @@ var entries = []entry{
 	{"POST", "/api/v1/reload", "read the blueprints now"},
 	{"POST", "/api/v1/rollback", "give the nodes of ?blueprint= an earlier ?version="},
 	{"POST", "/api/v1/retry", "bring the nodes of ?blueprint= what they refused once more"},
+	{"POST", "/api/v1/switch", "have ?target= drained, ejected or restored: ?to=drain, eject, restore"},
 }
 
 // index lists what is there: with links for browsers, as text for others.

@@ -159,14 +159,14 @@ func TestJSONFigures(t *testing.T) {
 		}
 	}
 	targets := got["targets"].([]any)
-	b, c, sum := targets[1].(map[string]any), targets[2].(map[string]any), got["aggregated"].(map[string]any)
+	b, d, c, sum := targets[1].(map[string]any), targets[2].(map[string]any), targets[3].(map[string]any), got["aggregated"].(map[string]any)
 	for _, x := range []struct {
 		of   map[string]any
 		key  string
 		want any
 	}{
 		{b, "target_name", "b"}, {b, "total_requests", 7.0}, {b, "failed_requests", 7.0}, {b, "circuit_breaker_state", "Open"}, {b, "is_healthy", false},
-		{b, "p99_response_time_ms", nil}, {c, "total_requests", nil}, {c, "is_healthy", nil},
+		{b, "p99_response_time_ms", nil}, {d, "circuit_breaker_state", "HalfOpen"}, {c, "total_requests", nil}, {c, "is_healthy", nil},
 		{sum, "target_name", "aggregated"}, {sum, "total_requests", 12.0}, {sum, "successful_requests", 4.0}, {sum, "is_healthy", true},
 	} {
 		if got, there := x.of[x.key]; got != x.want || !there {

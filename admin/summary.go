@@ -35,8 +35,7 @@ type targetFigures struct {
 	PerSecond *float64 `json:"requests_per_second"`
 
 	Connections *uint64 `json:"active_connections"`
-	// Breaker is "Closed" or "Open": Envoy's outlier detection has no trial calls,
-	// so that there is no "HalfOpen".
+	// Breaker is "Closed", "Open" or "HalfOpen".
 	Breaker   *string    `json:"circuit_breaker_state"`
 	Healthy   *bool      `json:"is_healthy"`
 	LastCheck *time.Time `json:"last_health_check"`
@@ -76,9 +75,12 @@ func figuresOf(t fleet.TargetStatus, now time.Time) targetFigures {
 	if t.Health == fleet.Unknown {
 		return f
 	}
-	breaker, healthy := "Closed", t.Health == fleet.Healthy
-	if t.Ejected {
-		breaker = "Open"
+	breaker, healthy := string(fleet.BreakerClosed), t.Health == fleet.Healthy
+	switch {
+	case t.Breaker != nil:
+		breaker = string(t.Breaker.State)
+	case t.Ejected:
+		breaker = string(fleet.BreakerOpen)
 	}
 	f.Total, f.Successful, f.Failed, f.Timeouts = &t.Requests, &t.Successes, &t.Errors, &t.Timeouts
 	f.Connections, f.Breaker, f.Healthy = &t.Connections, &breaker, &healthy

@@ -52,6 +52,7 @@ func (d *decoder) pool(name string, a at, s *poolSpec) *Pool {
 	d.retries(p, s)
 	d.healthCheck(p, s)
 	d.breaker(p, s)
+	d.halfOpens(p, s)
 	d.weights(p, s)
 	return p
 }

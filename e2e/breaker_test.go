@@ -39,6 +39,9 @@ func recovery() time.Duration {
 	return 3 * time.Second
 }
 
+// trials is half_open_max_calls, as it is by default.
+const trials = 3
+
 // breaker is the settings of one, and of checks that the target passes meanwhile.
 func breaker() string {
 	return fmt.Sprintf("      circuit_breaker: {failure_threshold: 5, recovery_timeout: %d}\n", int(recovery().Seconds())) +
@@ -115,21 +118,35 @@ func TestWhatFails(t *testing.T) {
 
 // timed is a target that fails, and remembers when it was asked. Its health is good.
 type timed struct {
-	status  int
-	mu      sync.Mutex
-	asked   []time.Time
-	checked []time.Time
+	backend
+	mu     sync.Mutex
+	times  []time.Time
+	checks []time.Time
+}
+
+func newTimed(t *testing.T, name string, status int) *timed {
+	t.Helper()
+	h := &timed{backend: backend{name: name}}
+	h.status.Store(int64(status))
+	server := httptest.NewServer(h)
+	t.Cleanup(server.Close)
+	h.url = server.URL
+	return h
 }
 
 func (h *timed) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	h.note(r.URL.Path == "/health")
+	h.backend.ServeHTTP(w, r)
+}
+
+func (h *timed) note(check bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if r.URL.Path == "/health" {
-		h.checked = append(h.checked, time.Now())
+	if check {
+		h.checks = append(h.checks, time.Now())
 		return
 	}
-	h.asked = append(h.asked, time.Now())
-	w.WriteHeader(h.status)
+	h.times = append(h.times, time.Now())
 }
 
 // pause is a time that it was not asked for.
@@ -144,13 +161,13 @@ func (h *timed) pauses() (all []pause) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	since := 0
-	for i := 1; i < len(h.asked); i++ {
-		from, to := h.asked[i-1], h.asked[i]
+	for i := 1; i < len(h.times); i++ {
+		from, to := h.times[i-1], h.times[i]
 		if to.Sub(from) < recovery()/2 {
 			continue
 		}
 		p := pause{before: i - since, took: to.Sub(from)}
-		for _, c := range h.checked {
+		for _, c := range h.checks {
 			if c.After(from) && c.Before(to) {
 				p.checks++
 			}
@@ -168,22 +185,20 @@ func TestBreaker(t *testing.T) {
 		t.Run(fmt.Sprint(status), func(t *testing.T) {
 			t.Parallel()
 			s := newSite(t)
-			failing := &timed{status: status}
-			server := httptest.NewServer(failing)
-			t.Cleanup(server.Close)
-			s.write("main.yaml", shared(s, 2, breaker(), newBackend(t, "a"), &backend{name: "b", url: server.URL}, newBackend(t, "c")))
+			failing := newTimed(t, "b", status)
+			s.write("main.yaml", shared(s, 2, breaker(), newBackend(t, "a"), &failing.backend, newBackend(t, "c")))
 			p := s.start().live()
 			l := run(100, func(int) string { return s.proxy + "/" }, well)
 			s.until("it is out", func() bool { return p.targets()["b"].Ejected })
 			s.until("it was asked again, and twice", func() bool { return len(failing.pauses()) == 2 })
 			for i, x := range failing.pauses() {
-				// Envoy looks every half second who may come back, and a busy machine
-				// adds to it; the second time would be twice as long if it grew.
+				// The first time begins when it is seen, and a busy machine adds to it; the
+				// second would be twice as long if it grew.
 				if x.took < recovery() || x.took > recovery()+min(recovery()-time.Second, 5*time.Second) {
 					t.Errorf("pause %d took %v, want %v", i, x.took, recovery())
 				}
-				if x.before < 5 || x.before > 20 {
-					t.Errorf("%d failures came before pause %d", x.before, i)
+				if least, most := []int{5, 1}[i], []int{20, trials + 1}[i]; x.before < least || x.before > most {
+					t.Errorf("%d failures came before pause %d, want %d to %d", x.before, i, least, most)
 				}
 				if x.checks == 0 {
 					t.Errorf("its health was not checked in pause %d", i)

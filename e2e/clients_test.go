@@ -44,8 +44,9 @@ type backend struct {
 	name, url string
 	asked     atomic.Int64 // requests, without health checks
 	checked   atomic.Int64
-	status    atomic.Int64 // of its answers; 0: 200
-	sick      atomic.Bool  // what it tells health checks
+	status    atomic.Int64                  // of its answers; 0: 200
+	sick      atomic.Bool                   // what it tells health checks
+	hold      atomic.Pointer[chan struct{}] // requests wait for its end
 	server    *http.Server
 }
 
@@ -87,6 +88,9 @@ func (b *backend) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	b.asked.Add(1)
+	if hold := b.hold.Load(); hold != nil {
+		<-*hold
+	}
 	w.Header().Set("X-Backend", b.name)
 	if status := b.status.Load(); status != 0 {
 		w.WriteHeader(int(status))

@@ -211,6 +211,8 @@ type target struct {
 	Weight                    float64
 	Requests, Errors          uint64
 	Ejected                   bool
+	Breaker                   struct{ State string }
+	Drained                   bool
 }
 
 // targets asks the admin listener, by the targets' names.

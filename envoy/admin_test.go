@@ -76,6 +76,11 @@ func (s *site) host(t *testing.T, admin *Admin) Host {
 	if err != nil || len(clusters) != 1 || clusters[0].Name != "backend" || len(clusters[0].Hosts) != 1 {
 		t.Fatalf("clusters are %+v, %v", clusters, err)
 	}
+	for name, want := range map[string]int{"backend": 1, "back.nd": 0} {
+		if named, err := admin.ClustersNamed(context.Background(), []string{"other", name}); err != nil || len(named) != want {
+			t.Errorf("clusters named %q are %+v, %v", name, named, err)
+		}
+	}
 	return clusters[0].Hosts[0]
 }
 

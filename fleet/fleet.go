@@ -37,6 +37,7 @@ type Loader interface {
 type Server interface {
 	PublishGroups(groups map[string]xds.Group)
 	Regroup()
+	Overlay(group, node string, resources []*xds.Resource)
 	Nodes() []xds.NodeStatus
 	Notify(func(xds.Event))
 	NotifyLoad(func(xds.LoadReport))
@@ -65,6 +66,8 @@ type Options struct {
 	Keep LastGood
 	// Archive keeps the versions of blueprints; nil: they are known until the end.
 	Archive Archive
+	// Memory keeps the breakers that are open; nil: they are known until the end.
+	Memory Memory
 	// Rollouts are settings for the rollouts of every blueprint.
 	Rollouts Rollouts
 	// Envoys are the admin interfaces to ask; none by default.
@@ -83,6 +86,7 @@ type Fleet struct {
 	keeper     *keeper
 	archive    *archive
 	members    *members
+	breakers   *breakers
 	how        Rollouts
 	adminLoads adminLoads
 	asks       chan func(context.Context)
@@ -121,6 +125,7 @@ func New(o Options) *Fleet {
 		keeper:   newKeeper(o.Keep, log),
 		archive:  newArchive(o.Archive, log),
 		members:  newMembers(),
+		breakers: newBreakers(o.Server, o.Memory, log),
 		how:      o.Rollouts,
 		asks:     make(chan func(context.Context)),
 		done:     make(chan struct{}),
@@ -177,6 +182,8 @@ func (f *Fleet) Run(ctx context.Context) error {
 	f.Start(ctx)
 	helpers.Go(func() { f.resolver.run(ctx) })
 	helpers.Go(func() { f.collector.run(ctx) })
+	helpers.Go(func() { f.breakers.memory.run(ctx) })
+	helpers.Go(func() { f.workBreakers(ctx) })
 	for {
 		select {
 		case <-f.Changes:

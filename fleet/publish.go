@@ -127,6 +127,7 @@ func (f *Fleet) push() {
 		f.Server.PublishGroups(groups)
 		f.counts.push()
 	}
+	f.breakers.publish(f.placed())
 	if otherRules {
 		f.Server.Regroup()
 	}

@@ -15,6 +15,7 @@ type recorder struct {
 	load      func(xds.LoadReport)
 	connected map[string]connected
 	streams   uint64
+	overlays  map[place][]*xds.Resource
 }
 
 // connected is a node on the stream.
@@ -32,6 +33,15 @@ func (r *recorder) PublishGroups(groups map[string]xds.Group) {
 }
 
 func (r *recorder) Regroup() {}
+
+func (r *recorder) Overlay(group, node string, resources []*xds.Resource) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.overlays == nil {
+		r.overlays = map[place][]*xds.Resource{}
+	}
+	r.overlays[place{group, node}] = resources
+}
 
 func (r *recorder) Nodes() []xds.NodeStatus {
 	r.mu.Lock()

@@ -35,6 +35,28 @@ func (r *rollout) group() (xds.Group, bool) {
 	return g, true
 }
 
+// placed says the same in releases, by main file.
+func (f *Fleet) placed() map[string]placed {
+	out := make(map[string]placed, len(f.rollouts))
+	for file, r := range f.rollouts {
+		p := placed{base: r.base(), others: map[string]*release{}, quiet: r.quiet && r.stage != Spread}
+		if p.base == nil {
+			continue
+		}
+		if r.next != nil && r.next != p.base {
+			for id := range r.on {
+				p.others[id] = r.next
+			}
+		}
+		for id, h := range r.held {
+			p.others[id] = h.on
+		}
+		_, p.grpc = f.pushed[GRPCDialect.group(file)]
+		out[file] = p
+	}
+	return out
+}
+
 // each replaces every release that a node may be on, or come to be on.
 func (r *rollout) each(f func(*release) *release) {
 	known := map[*release]*release{nil: nil}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"time"
 
 	"backworks/blueprints"
 	"backworks/envoy"
@@ -47,6 +48,22 @@ type TargetStatus struct {
 	Active    uint64 `json:"active"` // requests under way
 	// Connections are those open to it now.
 	Connections uint64 `json:"connections"`
+
+	// Drained: it gets nothing new, by hand.
+	Drained bool `json:"drained"`
+	// Breaker is null where the pool has none, or nobody tells of the target.
+	Breaker *TargetBreaker `json:"breaker"`
+}
+
+// TargetBreaker is the breaker of a target in one Envoy.
+type TargetBreaker struct {
+	State  BreakerState `json:"state"`
+	Since  time.Time    `json:"since,omitzero"` // zero: not known, or ever since
+	Until  time.Time    `json:"until,omitzero"` // when an open one is tried
+	Reason string       `json:"reason,omitempty"`
+	// HalfOpens: after the time it is tried before it closes. Else it is Envoy's own
+	// ejection alone.
+	HalfOpens bool `json:"half_opens"`
 }
 
 // Targets asks every Envoy that can be reached, all at once, about each target of
@@ -61,7 +78,7 @@ func (f *Fleet) Targets(ctx context.Context) []TargetStatus {
 	for _, bp := range set.Blueprints {
 		for _, pool := range bp.Pools {
 			for _, t := range pool.Targets {
-				out = append(out, targetStatuses(bp, pool, t, byFile[bp.File])...)
+				out = append(out, f.breakers.beside(pool, t, targetStatuses(bp, pool, t, byFile[bp.File]))...)
 			}
 		}
 	}

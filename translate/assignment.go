@@ -17,6 +17,8 @@ type State struct {
 	// Addresses are those of each host name of Hosts; the first is tried first.
 	// A name without any leaves its targets out.
 	Addresses map[string][]netip.Addr
+	// Pools are by name; one that is not there has all its targets as the blueprint says.
+	Pools map[string]PoolState
 }
 
 // Hosts are the names of bp's targets that the management server resolves,
@@ -60,27 +62,31 @@ func Assignments(bp *blueprints.Blueprint, state State) []Resource {
 // endpoint: its further addresses are tried when the first does not connect,
 // so that a name with several addresses does not get several shares.
 func Assignment(p *blueprints.Pool, state State) *endpointv3.ClusterLoadAssignment {
-	weights := targetWeights(p)
+	known := state.Pools[p.Name]
+	weights := known.weights(p)
 	var endpoints []*endpointv3.LbEndpoint
 	for i, t := range p.Targets {
 		addresses := state.Addresses[t.Host]
 		if ip, err := netip.ParseAddr(t.Host); err == nil {
 			addresses = []netip.Addr{ip}
 		}
-		if len(addresses) == 0 {
+		if len(addresses) == 0 || known.Gone[Authority(p, t)] {
 			continue
 		}
 		e := endpoint(p, t, socketAddress(addresses[0].String(), t.Port))
 		for _, a := range addresses[1:] {
 			e.AdditionalAddresses = append(e.AdditionalAddresses, &endpointv3.Endpoint_AdditionalAddress{Address: socketAddress(a.String(), t.Port)})
 		}
-		endpoints = append(endpoints, lbEndpoint(e, weights[i]))
+		lb := lbEndpoint(e, weights[i])
+		lb.HealthStatus = known.health(Authority(p, t))
+		endpoints = append(endpoints, lb)
 	}
 	// One locality without a weight: between localities Envoy would follow the
 	// localities' weights and not the hosts'.
 	return &endpointv3.ClusterLoadAssignment{
 		ClusterName: ClusterName(p),
 		Endpoints:   []*endpointv3.LocalityLbEndpoints{{LbEndpoints: endpoints}},
+		Policy:      known.policy(),
 	}
 }
 

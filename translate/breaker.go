@@ -18,19 +18,29 @@ const failureStatus = "50[02-9]|5[1-9][0-9]"
 // ejectionSweep is how often Envoy looks for targets whose time out is over.
 const ejectionSweep = 500 * time.Millisecond
 
+// heldFor is how long before the end of the recovery time Envoy itself lets a target
+// in again, where the management server holds it out and tries it: at its time the
+// sweep must be over.
+const heldFor = time.Second
+
 // outlierDetection takes a target out after the breaker's failures in a row, for
 // just its recovery time. All that Envoy would do besides is switched off.
-func outlierDetection(br *blueprints.Breaker) *clusterv3.OutlierDetection {
+func outlierDetection(p *blueprints.Pool) *clusterv3.OutlierDetection {
+	br := p.Breaker
 	if br == nil {
 		return nil
+	}
+	ejection := br.RecoveryTimeout
+	if p.HalfOpens() {
+		ejection -= heldFor
 	}
 	return &clusterv3.OutlierDetection{
 		Consecutive_5Xx:          u32(br.FailureThreshold),
 		EnforcingConsecutive_5Xx: u32(100),
 		Interval:                 duration(ejectionSweep),
 		// The time grows with each ejection unless the maximum equals it.
-		BaseEjectionTime:      duration(br.RecoveryTimeout),
-		MaxEjectionTime:       duration(br.RecoveryTimeout),
+		BaseEjectionTime:      duration(ejection),
+		MaxEjectionTime:       duration(ejection),
 		MaxEjectionTimeJitter: duration(0),
 		// The default of 10 % ejects nothing among three targets.
 		MaxEjectionPercent: u32(100),

@@ -56,7 +56,7 @@ func (b *builder) cluster(p *blueprints.Pool) *clusterv3.Cluster {
 		HealthChecks:    healthChecks(p),
 		// By default a removed target is used as long as it is healthy.
 		IgnoreHealthOnHostRemoval:     p.HealthCheck != nil,
-		OutlierDetection:              outlierDetection(p.Breaker),
+		OutlierDetection:              outlierDetection(p),
 		TypedExtensionProtocolOptions: map[string]*anypb.Any{protocolOptions: b.typed(b.httpOptions(p))},
 	}
 	b.balancing(c, p)

@@ -21,8 +21,8 @@ type answer struct {
 var answers = []answer{
 	{[]string{"NR"}, "not_found", "no endpoint has this path"},
 	{[]string{"UT", "DT", "SI"}, "timeout", "the target did not answer in time"},
-	{[]string{"UH", "UF", "UC", "UR", "UO", "URX", "NC", "LR", "LH", "UPE", "NFCF"}, "service_unavailable", "no target could serve this request"},
-	{[]string{"OM", "DO"}, "overloaded", "the proxy is at its limit, try again later"},
+	{[]string{"UH", "UF", "UC", "UR", "UO", "URX", "NC", "LR", "LH", "UPE", "NFCF", "DO"}, "service_unavailable", "no target could serve this request"},
+	{[]string{"OM"}, "overloaded", "the proxy is at its limit, try again later"},
 	{[]string{"DPE"}, "bad_request", "the request cannot be read"},
 }
 

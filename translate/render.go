@@ -30,6 +30,7 @@ func Static(bp *blueprints.Blueprint, state State) (*Resources, blueprints.Probl
 	out := &Resources{Secrets: r.Secrets}
 	for _, c := range r.Clusters {
 		c.Message = staticCluster(c.Message.(*clusterv3.Cluster), assignments[c.Name])
+		unattended(c.Message.(*clusterv3.Cluster), bp)
 		out.Clusters = append(out.Clusters, c)
 	}
 	routes := map[string]*routev3.RouteConfiguration{}
@@ -52,6 +53,17 @@ func staticCluster(c *clusterv3.Cluster, a *endpointv3.ClusterLoadAssignment) *c
 	c.EdsClusterConfig = nil
 	c.LoadAssignment = a
 	return c
+}
+
+// unattended gives a cluster the whole recovery time: nobody holds its targets out after
+// Envoy's own time.
+func unattended(c *clusterv3.Cluster, bp *blueprints.Blueprint) {
+	for _, p := range bp.Pools {
+		if ClusterName(p) == c.Name && p.HalfOpens() {
+			c.OutlierDetection.BaseEjectionTime = duration(p.Breaker.RecoveryTimeout)
+			c.OutlierDetection.MaxEjectionTime = duration(p.Breaker.RecoveryTimeout)
+		}
+	}
 }
 
 func staticListener(l *listenerv3.Listener, routes map[string]*routev3.RouteConfiguration) *listenerv3.Listener {

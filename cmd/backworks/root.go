@@ -31,7 +31,7 @@ func rootCommand() *cobra.Command {
 	root.SuggestionsMinimumDistance = 2
 	root.AddCommand(
 		startCommand(), stopCommand(), initCommand(), validateCommand(), renderCommand(), bootstrapCommand(),
-		statusCommand(), historyCommand(), rollbackCommand(), rolloutCommand(),
+		statusCommand(), historyCommand(), rollbackCommand(), rolloutCommand(), targetCommand(),
 		schemaCommand(), healthCommand(), demoCommand(), versionCommand(), completionCommand(),
 	)
 	root.SetHelpCommand(helpCommand(root))
