@@ -53,6 +53,10 @@ type Options struct {
 	Logger hclog.Logger
 	// Version is the product's, as in "1.2.3".
 	Version string
+	// Token is what clients must show; nil: nothing.
+	Token *Token
+	// OpenMetrics lets anybody read /metrics; without a Token all is open anyway.
+	OpenMetrics bool
 	// Hosts are more names by which clients may call the listener. It answers to IP
 	// addresses, names without a dot (localhost, a container's) and those of private
 	// domains (*.localhost, *.internal, *.svc, *.cluster.local) without being told.
@@ -73,7 +77,7 @@ type Options struct {
 //	POST /api/v1/retry    bring nodes the version that they refused once more
 func New(o Options) http.Handler {
 	p := newPages(o)
-	return p.guarded(p.routes(
+	return p.guarded(p.admitted(p.routes(
 		route{"/", http.MethodGet, p.index},
 		route{"/health", http.MethodGet, p.health},
 		route{"/ready", http.MethodGet, p.ready},
@@ -84,7 +88,7 @@ func New(o Options) http.Handler {
 		route{"/api/v1/reload", http.MethodPost, p.reload},
 		route{"/api/v1/rollback", http.MethodPost, p.rollback},
 		route{"/api/v1/retry", http.MethodPost, p.retry},
-	))
+	)))
 }
 
 // Metrics makes /metrics alone, for the listener to which Envoys lead a blueprint's

@@ -102,6 +102,13 @@ func call(h http.Handler, method, path string, headers ...string) *httptest.Resp
 	return w
 }
 
+// answered gives the status of an answer.
+func answered(h http.Handler, r *http.Request) int {
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return w.Code
+}
+
 // fakeEnvoy is an admin interface with those statistics.
 func fakeEnvoy(t testing.TB, node, statistics string) fleet.Envoy {
 	t.Helper()
