@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -38,6 +39,13 @@ func (f *fakeFleet) History(blueprint string) map[string][]fleet.Version {
 		return nil
 	}
 	return map[string][]fleet.Version{"/x/main.yaml": {{Version: "abc", Name: "shop", Verdict: fleet.Verdict{Stage: fleet.Refused, Reason: "no such port", Where: []string{"main.yaml:2:1"}}}}}
+}
+
+func (f *fakeFleet) Text(_ context.Context, blueprint, version string) (string, blueprints.FileSet, error) {
+	if blueprint != "shop" {
+		return "", nil, errors.New("no such blueprint")
+	}
+	return cmp.Or(version, "abc"), blueprints.FileSet{"/x/main.yaml": []byte("key: ${KEY}\n"), "/x/a.yaml": []byte("")}, nil
 }
 
 func (f *fakeFleet) Rollback(_ context.Context, blueprint, version string) error {
