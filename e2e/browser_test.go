@@ -151,6 +151,7 @@ func (b *browser) look(width int64, scheme string) {
 // shoot leaves a picture of the whole page.
 func (b *browser) shoot(name string, width int64) {
 	b.Helper()
+	eval[chromedp.Void](b, "scrollTo(0, 0)")
 	picture, err := chromedp.Run(b.Context, chromedp.FullScreenshot(100))
 	if err != nil {
 		b.Fatalf("browser: %v", err)

@@ -1,7 +1,7 @@
 // Envoys and how far each is, and the rollout in progress.
 
 import { el, keyed, mark, say } from "./dom.js";
-import { age, base, clock, plural, short } from "./words.js";
+import { age, base, clock, plural, rate, short } from "./words.js";
 import { Pager, choice, search } from "./pager.js";
 import { confirm } from "./dialog.js";
 
@@ -41,6 +41,8 @@ export class Envoys {
       .filter((n) => !this.text || `${n.id} ${n.cluster} ${n.peer}`.toLowerCase().includes(this.text))
       .filter((n) => !this.only || n.state === this.only)
       .sort((a, b) => rank(a) - rank(b) || a.id.localeCompare(b.id, undefined, { numeric: true }));
+    const figures = new Map([...(state.telemetry?.tables.envoys.values() ?? [])].map((e) => [e.node, e]));
+    for (const n of list) n.figures = figures.get(n.id);
     keyed(this.nodes, this.pager.cut(list), (n) => `${n.id} ${n.peer}`, envoy, paint);
     this.empty.hidden = list.length > 0;
     say(this.empty, s.nodes.length ? `None of ${plural(s.nodes.length, "Envoy")} is like that.` : "No Envoy is connected. One that others run is started with what “backworks bootstrap” writes.");
@@ -79,11 +81,11 @@ export class Envoys {
 function envoy(n) {
   return el("article", { class: "card node" },
     el("header", {}, el("div", { class: "who" }, el("h3", {}, n.id), el("p", { class: "muted" })), el("span", { class: "pill" })),
-    el("ul", { class: "types" }), el("ul", { class: "refused" }));
+    el("ul", { class: "types" }), el("p", { class: "asked" }), el("ul", { class: "refused" }));
 }
 
 function paint(node, n) {
-  const [head, types, refused] = node.children;
+  const [head, types, asked, refused] = node.children;
   const [who, pill] = head.children;
   say(who.lastChild, [n.cluster, n.user_agent, `since ${clock(n.connected)}`, n.blueprint ? base(n.blueprint) : "no blueprint fits it", n.version && short(n.version)].filter(Boolean).join(" · "));
   say(pill, n.state);
@@ -93,9 +95,20 @@ function paint(node, n) {
     say(li.lastChild, t.state);
     mark(li, "title", t.acknowledged_at ? `acknowledged at ${clock(t.acknowledged_at)}` : null);
   });
+  say(asked, n.figures ? figures(n.figures) : "");
   const list = n.types.filter((t) => t.refused);
   keyed(refused, list, (t) => t.type, () => el("li", {}, el("b"), el("span")), (li, t) => {
     say(li.firstChild, `${t.type} refused${t.refused.count > 1 ? ` ${t.refused.count} times` : ""}: `);
     say(li.lastChild, [...t.refused.resources.map((r) => [r.position, r.name].filter(Boolean).join(" ")), t.refused.message].join(" · "));
   });
+}
+
+// figures are what the Envoy tells of its clients, or why it does not.
+function figures(e) {
+  if (!e.reachable) return `It is not asked for figures: ${e.error || "where its admin interface is, is not known"}`;
+  const parts = [`${rate(e.requests_per_second)} requests a second`];
+  if (e.active_connections !== null) parts.push(plural(e.active_connections, "connection"));
+  if (e.active_requests !== null) parts.push(`${plural(e.active_requests, "request")} under way`);
+  if (e.restarts) parts.push(`restarted ${plural(e.restarts, "time")}`);
+  return parts.join(" · ");
 }

@@ -48,7 +48,7 @@ function row(e) {
 // fromStatus are the steps of rollouts, for a server that keeps no events.
 function fromStatus(state) {
   return state.status.blueprints
-    .flatMap((b) => b.rollout.trail.map((t) => ({
+    .flatMap((b) => [...b.rollout.trail].reverse().map((t) => ({
       id: `${b.file} ${t.at} ${t.stage}`, at: t.at, kind: t.stage === "refused" ? "refusal" : "rollout", subject: b.file, node: "", text: `version ${short(t.version)} ${t.stage}${t.what ? ": " + t.what : ""}`,
     })))
     .sort((a, b) => Date.parse(b.at) - Date.parse(a.at));

@@ -53,7 +53,7 @@ export class Feed {
       }
     } catch (error) {
       s.lost ||= Date.now();
-      s.error = error.message;
+      s.error = error instanceof TypeError ? "It does not answer; it is asked every two seconds." : error.message;
       s.telemetry?.close();
       s.telemetry = null;
       this.pages = this.stages = ""; // it may come back as another
@@ -65,6 +65,7 @@ export class Feed {
     return this.pages.includes(` ${path} `);
   }
 
+  /** text asks for a page, and gives its text or its own words why not. */
   async text(path, accept) {
     const answer = await fetch(path, { headers: { Accept: accept }, signal: AbortSignal.timeout(patience), cache: "no-store" });
     const text = await answer.text();

@@ -26,13 +26,18 @@ export function standing(state, model) {
   if (!all.length && s.degraded) all.push({ state: "warn", line: s.reason });
   if (!all.length) {
     const well = model.targets.filter((t) => t.is.state === "well").length;
-    return { state: "good", line: `Serving: ${well} of ${plural(model.targets.length, "target")} healthy, ${plural(s.nodes.length, "Envoy")} up to date`, more: [] };
+    return { state: "good", line: `Serving: ${model.targets.length ? `${well} of ${plural(model.targets.length, "target")} healthy, ` : ""}${envoys(s.nodes)} up to date`, more: [] };
   }
   const rank = { bad: 0, refused: 1, warn: 2 };
   all.sort((a, b) => rank[a.state] - rank[b.state]);
   const more = all.slice(1).map((x) => x.line);
   if (more.length > shown) more.splice(shown, more.length, `and ${more.length - shown} more`);
   return { ...all[0], more: [...(all[0].more ?? []), ...more] };
+}
+
+function envoys(nodes) {
+  const synced = nodes.filter((n) => n.state === "SYNCED").length;
+  return synced === nodes.length ? plural(synced, "Envoy") : `${synced} of ${plural(nodes.length, "Envoy")}`;
 }
 
 function sidecar(s) {

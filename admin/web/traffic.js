@@ -38,7 +38,7 @@ function card(r) {
 
 function plot(title, lines) {
   return el("figure", {},
-    el("figcaption", {}, el("span", {}, title), ...lines.map((l) => el("span", { class: `key ${l}` }, l)), el("span", { class: "top muted" })),
+    el("figcaption", {}, el("span", {}, title), ...lines.map((l) => el("span", { class: `key ${l}` }, l)), el("span", { class: "scale muted" })),
     svg("svg", { viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: "none", role: "img" },
       svg("path", { class: "grid", d: `M0 .5H${width}M0 ${height / 2}H${width}M0 ${height - 0.5}H${width}` }), svg("path", { class: "area" }), ...lines.map((l) => svg("path", { class: `line ${l}` }))),
     el("p", { class: "muted none", hidden: true }, "Known once requests have been answered."));
@@ -77,13 +77,11 @@ function draw(figure, list, now, top, lines, scale, words) {
   }
   const first = Object.values(lines)[0];
   const drawn = inside.filter((p) => p[first] !== null && p[first] !== undefined);
-  const area = drawn.length > 1 && css(first) ? `M${x(drawn[0].at)} ${height}` + drawn.map((p) => `L${x(p.at)} ${y(p[first])}`).join("") + `L${x(drawn.at(-1).at)} ${height}Z` : "M0 0";
+  const area = drawn.length > 1 && first === "rate" ? `M${x(drawn[0].at)} ${height}` + drawn.map((p) => `L${x(p.at)} ${y(p[first])}`).join("") + `L${x(drawn.at(-1).at)} ${height}Z` : "M0 0";
   mark(picture.querySelector(".area"), "d", area);
   mark(picture, "aria-label", words);
-  say(figure.querySelector(".top"), scale);
+  say(figure.querySelector(".scale"), scale);
 }
-
-const css = (name) => name === "rate";
 
 // nice is a round number above v, so that the scale rarely changes.
 function nice(v) {
