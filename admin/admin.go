@@ -84,19 +84,23 @@ type Options struct {
 //	POST /api/v1/retry    bring nodes the version that they refused once more
 func New(o Options) http.Handler {
 	p := newPages(o)
-	return p.guarded(p.admitted(p.routes(append(p.assets(),
-		route{"/", http.MethodGet, p.root},
-		route{"/health", http.MethodGet, p.health},
-		route{"/ready", http.MethodGet, p.ready},
-		route{"/metrics", http.MethodGet, p.metrics},
-		route{"/api/v1/status", http.MethodGet, p.status},
-		route{"/api/v1/targets", http.MethodGet, p.targets},
-		route{"/api/v1/history", http.MethodGet, p.history},
-		route{"/api/v1/blueprint", http.MethodGet, p.blueprint},
-		route{"/api/v1/reload", http.MethodPost, p.reload},
-		route{"/api/v1/rollback", http.MethodPost, p.rollback},
-		route{"/api/v1/retry", http.MethodPost, p.retry},
-	)...)))
+	return p.guarded(p.admitted(p.routes(append(p.all(), p.assets()...)...)))
+}
+
+func (p *pages) all() []route {
+	return []route{
+		{"/", http.MethodGet, p.root},
+		{"/health", http.MethodGet, p.health},
+		{"/ready", http.MethodGet, p.ready},
+		{"/metrics", http.MethodGet, p.metrics},
+		{"/api/v1/status", http.MethodGet, p.status},
+		{"/api/v1/targets", http.MethodGet, p.targets},
+		{"/api/v1/history", http.MethodGet, p.history},
+		{"/api/v1/blueprint", http.MethodGet, p.blueprint},
+		{"/api/v1/reload", http.MethodPost, p.reload},
+		{"/api/v1/rollback", http.MethodPost, p.rollback},
+		{"/api/v1/retry", http.MethodPost, p.retry},
+	}
 }
 
 // Metrics makes /metrics alone, for the listener to which Envoys lead a blueprint's

@@ -2,8 +2,10 @@
 
 import { el, keyed, mark, say } from "./dom.js";
 import { per, rate } from "./words.js";
+import { Pager } from "./pager.js";
 
 const shown = 8; // rows of a pool that is folded
+const pools = 6; // on a page
 
 /** Distribution draws the pools; of large ones the rows that matter most. */
 export class Distribution {
@@ -11,12 +13,13 @@ export class Distribution {
 
   constructor(section) {
     this.body = section.querySelector(".body");
+    this.pager = new Pager(section.querySelector(".pager"), pools, () => this.show(this.model));
     this.empty = section.querySelector(".empty");
   }
 
   show(model) {
     this.model = model;
-    keyed(this.body, model.pools, (p) => p.key, (p) => this.pool(p), (node, p) => this.update(node, p));
+    keyed(this.body, this.pager.cut(model.pools), (p) => p.key, (p) => this.pool(p), (node, p) => this.update(node, p));
     this.empty.hidden = model.pools.length > 0;
   }
 

@@ -13,7 +13,11 @@ export class Feed {
 
   constructor(listener) {
     this.listener = listener;
-    document.addEventListener("visibilitychange", () => document.hidden || this.now());
+    // A page that nobody looks at leaves the connection to others: browsers have few.
+    document.addEventListener("visibilitychange", () => {
+      if (document.hidden) this.forget();
+      else this.now();
+    });
   }
 
   async start() {
@@ -26,6 +30,12 @@ export class Feed {
         setTimeout(done, Math.max(100, wait - (performance.now() - began)));
       });
     }
+  }
+
+  // forget ends what is sent; it is asked for anew, with five minutes of before.
+  forget() {
+    this.state.telemetry?.close();
+    this.state.telemetry = null;
   }
 
   /** now asks at once. */
@@ -54,8 +64,7 @@ export class Feed {
     } catch (error) {
       s.lost ||= Date.now();
       s.error = error instanceof TypeError ? "It does not answer; it is asked every two seconds." : error.message;
-      s.telemetry?.close();
-      s.telemetry = null;
+      this.forget();
       this.pages = this.stages = ""; // it may come back as another
     }
     this.listener(s);

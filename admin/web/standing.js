@@ -41,7 +41,7 @@ function envoys(nodes) {
 }
 
 function sidecar(s) {
-  const why = s.reason ? [s.reason] : [];
+  const why = s.reason && s.reason !== "no Envoy is connected" ? [s.reason] : [];
   return s.sidecar ? [...why, `The Envoy that is run here: ${s.sidecar.phase}`] : why;
 }
 
