@@ -15,7 +15,6 @@ import (
 	"github.com/hashicorp/go-hclog"
 	"github.com/prometheus/client_golang/prometheus"
 
-	"backworks/blueprints"
 	"backworks/envoy"
 	"backworks/fleet"
 	"backworks/xds"
@@ -32,7 +31,7 @@ type Fleet interface {
 	// History tells of versions; Rollback and Retry choose among them by hand.
 	History(blueprint string) map[string][]fleet.Version
 	// Text is what a version was written in.
-	Text(ctx context.Context, blueprint, version string) (string, blueprints.FileSet, error)
+	Text(ctx context.Context, blueprint, version string) (fleet.Written, error)
 	Rollback(ctx context.Context, blueprint, version string) error
 	Retry(ctx context.Context, blueprint string) error
 	// Envoys and Targets ask the Envoys.

@@ -2,14 +2,10 @@ package admin
 
 import (
 	"embed"
-	"maps"
 	"mime"
 	"net/http"
 	"path"
-	"slices"
 	"strings"
-
-	"backworks/blueprints"
 )
 
 // web is the page: modules as they are written, with no build step.
@@ -61,37 +57,4 @@ func (p *pages) asset(name string) http.HandlerFunc {
 		w.Header().Set("Content-Type", kind)
 		_, _ = w.Write(text) // fails when the client is gone only
 	}
-}
-
-// BlueprintText is what /api/v1/blueprint answers: a version as it was written.
-type BlueprintText struct {
-	Version string     `json:"version"`
-	Files   []FileText `json:"files"`
-}
-
-// FileText is a file of a blueprint. References to secrets and the environment stand in
-// it as they were written.
-type FileText struct {
-	Path string `json:"path"`
-	Text string `json:"text"`
-}
-
-// blueprint gives the text of ?version= of ?blueprint=, by default of the one that was
-// loaded last.
-func (p *pages) blueprint(w http.ResponseWriter, r *http.Request) {
-	q := r.URL.Query()
-	version, files, err := p.Fleet.Text(r.Context(), q.Get("blueprint"), q.Get("version"))
-	if err != nil {
-		refuse(w, http.StatusNotFound, err.Error())
-		return
-	}
-	writeJSON(w, http.StatusOK, BlueprintText{version, textsOf(files)})
-}
-
-func textsOf(files blueprints.FileSet) []FileText {
-	all := []FileText{}
-	for _, path := range slices.Sorted(maps.Keys(files)) {
-		all = append(all, FileText{path, string(files[path])})
-	}
-	return all
 }

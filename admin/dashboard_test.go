@@ -59,7 +59,7 @@ func TestBlueprintText(t *testing.T) {
 	h := New(Options{Fleet: busy()})
 	w := call(h, "GET", "/api/v1/blueprint?blueprint=shop&version=v1")
 	body := w.Body.String()
-	if w.Code != 200 || !strings.Contains(body, `"version": "v1"`) || !strings.Contains(body, `"text": "key: ${KEY}\n"`) || strings.Index(body, "a.yaml") > strings.Index(body, "main.yaml") {
+	if w.Code != 200 || !strings.Contains(body, `"version": "v1"`) || !strings.Contains(body, `"text": "key: ${KEY}\n"`) || !strings.Contains(body, `"position": "main.yaml:3:5"`) || strings.Index(body, "a.yaml") > strings.Index(body, "main.yaml") {
 		t.Errorf("%d %s", w.Code, body)
 	}
 	if w := call(h, "GET", "/api/v1/blueprint?blueprint=other"); w.Code != 404 || !strings.Contains(w.Body.String(), "no such blueprint") {

@@ -41,11 +41,14 @@ func (f *fakeFleet) History(blueprint string) map[string][]fleet.Version {
 	return map[string][]fleet.Version{"/x/main.yaml": {{Version: "abc", Name: "shop", Verdict: fleet.Verdict{Stage: fleet.Refused, Reason: "no such port", Where: []string{"main.yaml:2:1"}}}}}
 }
 
-func (f *fakeFleet) Text(_ context.Context, blueprint, version string) (string, blueprints.FileSet, error) {
+func (f *fakeFleet) Text(_ context.Context, blueprint, version string) (fleet.Written, error) {
 	if blueprint != "shop" {
-		return "", nil, errors.New("no such blueprint")
+		return fleet.Written{}, errors.New("no such blueprint")
 	}
-	return cmp.Or(version, "abc"), blueprints.FileSet{"/x/main.yaml": []byte("key: ${KEY}\n"), "/x/a.yaml": []byte("")}, nil
+	return fleet.Written{
+		Version: cmp.Or(version, "abc"), Files: blueprints.FileSet{"/x/main.yaml": []byte("key: ${KEY}\n"), "/x/a.yaml": []byte("")},
+		Resources: []xds.Listed{{Type: "CDS", Name: "pool", Origin: "main.yaml:3:5"}},
+	}, nil
 }
 
 func (f *fakeFleet) Rollback(_ context.Context, blueprint, version string) error {

@@ -93,6 +93,11 @@ func (b *browser) rollout(s *site, good string) {
 	b.says(`#configuration .line[data-sign="+"]`, `{X-Edit: "two"}`)
 	b.judge("changes")
 
+	b.click("#configuration .versions li:first-child .view")
+	b.click("#configuration .became li:first-child button")
+	b.says("#configuration .line[aria-current]", "transform_response")
+	b.judge("text")
+
 	b.click("#envoys .rollback")
 	b.says("#confirm h2", "Roll main.yaml back?")
 	b.judge("dialog")

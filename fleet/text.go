@@ -4,15 +4,25 @@ import (
 	"context"
 
 	"backworks/blueprints"
+	"backworks/xds"
 )
 
-// Text is what a version of a blueprint was written in, by path: its main file and those
-// it includes, as they stood, with references to secrets and never their values. The
-// blueprint goes by names as in Rollback; "" is the version that was loaded last. The
-// version is in the answer. The files must not be changed.
-func (f *Fleet) Text(ctx context.Context, blueprint, version string) (string, blueprints.FileSet, error) {
+// Written is a version of a blueprint as it was written.
+type Written struct {
+	Version string
+	// Files are its main file and those it includes, by path, as they stood: with
+	// references to secrets and never their values. They must not be changed.
+	Files blueprints.FileSet
+	// Resources are what it became, but for addresses; none of a version that is
+	// neither served nor on its way.
+	Resources []xds.Listed
+}
+
+// Text is what a version of a blueprint was written in. The blueprint goes by names as
+// in Rollback; "" is the version that was loaded last.
+func (f *Fleet) Text(ctx context.Context, blueprint, version string) (Written, error) {
+	w := Written{Version: version}
 	var file string
-	var files blueprints.FileSet
 	var err error
 	asked := f.ask(ctx, func(context.Context) {
 		r, failed := f.find(blueprint)
@@ -20,20 +30,20 @@ func (f *Fleet) Text(ctx context.Context, blueprint, version string) (string, bl
 			return
 		}
 		file = r.file
-		if version == "" {
-			version = r.newest.version()
+		if w.Version == "" {
+			w.Version = r.newest.version()
 		}
 		for _, rel := range []*release{r.newest, r.next, r.good} {
-			if rel != nil && rel.version() == version {
-				files = rel.files
+			if rel != nil && rel.version() == w.Version {
+				w.Files, w.Resources = rel.files, rel.xds.Snapshot.List()
 			}
 		}
 	})
-	if asked != nil || err != nil || files != nil {
-		return version, files, firstOf(asked, err)
+	if asked != nil || err != nil || w.Files != nil {
+		return w, firstOf(asked, err)
 	}
-	files, err = f.archive.filesOf(file, version)
-	return version, files, err
+	w.Files, err = f.archive.filesOf(file, w.Version)
+	return w, err
 }
 
 func firstOf(errs ...error) error {

@@ -2,12 +2,14 @@ package fleet
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
+
+	"backworks/xds"
 )
 
-// TestText of versions: of the one that is loaded, of one of before, and of none. What
-// the environment has is not in it.
+// TestText of versions: of the one that is loaded, of one of before, and of none.
 func TestText(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
@@ -19,14 +21,17 @@ func TestText(t *testing.T) {
 		{r.file("one.yaml"), first, first, "10.0.0.1"},
 		{"", first, first, "10.0.0.1"},
 	} {
-		version, files, err := r.fleet.Text(ctx, c.blueprint, c.version)
-		if err != nil || version != c.is || len(files) != 1 || !strings.Contains(string(files[r.file("one.yaml")]), c.has) {
-			t.Errorf("%q %q: %s %s %v", c.blueprint, c.version, version, files, err)
+		w, err := r.fleet.Text(ctx, c.blueprint, c.version)
+		if err != nil || w.Version != c.is || len(w.Files) != 1 || !strings.Contains(string(w.Files[r.file("one.yaml")]), c.has) {
+			t.Errorf("%q %q: %+v %v", c.blueprint, c.version, w, err)
+		}
+		if listed := slices.ContainsFunc(w.Resources, func(x xds.Listed) bool { return x.Type == "CDS" && strings.HasPrefix(x.Origin, r.file("one.yaml")+":") }); listed != (c.is == second) {
+			t.Errorf("%q %q: became %+v", c.blueprint, c.version, w.Resources)
 		}
 	}
 	for _, bad := range [][2]string{{"two", ""}, {"one", "none"}} {
-		if _, files, err := r.fleet.Text(ctx, bad[0], bad[1]); err == nil || files != nil {
-			t.Errorf("%v: %v", bad, files)
+		if w, err := r.fleet.Text(ctx, bad[0], bad[1]); err == nil || w.Files != nil {
+			t.Errorf("%v: %v", bad, w)
 		}
 	}
 }

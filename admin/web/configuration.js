@@ -2,7 +2,7 @@
 
 import { el, keyed, mark, say } from "./dom.js";
 import { age, base, clock, short } from "./words.js";
-import { around, diff } from "./diff.js";
+import { changes, written } from "./text.js";
 import { confirm } from "./dialog.js";
 
 const first = 6; // versions of a list that is folded
@@ -73,33 +73,18 @@ export class Configuration {
 
   async open(text, b, v, compare) {
     const ask = (version) => this.feed.json(`api/v1/blueprint?${new URLSearchParams({ blueprint: b.file, version })}`);
-    const parts = [];
+    const close = el("button", { type: "button", click: () => (text.hidden = true) }, "Close");
     try {
       const [now, before] = await Promise.all([ask(v.version), compare ? ask(older(b, v).version) : null]);
-      const then = new Map((before?.files ?? []).map((f) => [f.path, f.text]));
-      for (const f of now.files) {
-        const lines = compare ? diff(then.get(f.path) ?? "", f.text) : f.text.replace(/\n$/, "").split("\n").map((l, i) => [" ", l, i + 1]);
-        then.delete(f.path);
-        parts.push([f.path, compare ? around(lines) : lines]);
-      }
-      if (compare) for (const [path, old] of then) parts.push([path, diff(old, "")]);
+      const title = compare ? `Changes from ${short(older(b, v).version)} to ${short(v.version)}` : `Version ${short(v.version)}`;
+      text.replaceChildren(el("div", { class: "head" }, el("h4", {}, title), close), compare ? el("div", {}, ...changes(before, now)) : written(now));
     } catch (error) {
-      text.replaceChildren(el("p", { class: "failed", role: "alert" }, error.message));
-      text.hidden = false;
-      return;
+      text.replaceChildren(el("div", { class: "head" }, el("h4", {}, `Version ${short(v.version)}`), close), el("p", { class: "failed", role: "alert" }, error.message));
     }
-    const close = el("button", { type: "button", click: () => (text.hidden = true) }, "Close");
-    const title = compare ? `Changes from ${short(older(b, v).version)} to ${short(v.version)}` : `Version ${short(v.version)}`;
-    text.replaceChildren(el("div", { class: "head" }, el("h4", {}, title), close), ...parts.flatMap(([path, lines]) => [el("p", { class: "muted path" }, path), page(lines)]));
     text.hidden = false;
     close.focus({ preventScroll: true });
     text.scrollIntoView({ block: "nearest" });
   }
-}
-
-function page(lines) {
-  if (!lines.some((l) => l)) return el("p", { class: "muted" }, "No difference.");
-  return el("pre", { tabindex: "0" }, ...lines.map((l) => (l ? el("span", { class: "line", "data-sign": l[0] }, el("i", { "data-n": l[2] }), l[0] + " " + l[1] + "\n") : el("span", { class: "line gap" }, "…\n"))));
 }
 
 // versions are those of the history, and the one that is on its way.

@@ -40,9 +40,11 @@ export class Events {
   }
 }
 
+const tone = (e) => (e.kind === "health" && !/unhealthy|fail/.test(e.text) ? "good" : tones[e.kind] ?? "none");
+
 function row(e) {
   return el("li", {},
-    el("time", { datetime: e.at }, clock(e.at)), el("span", { class: "pill", "data-tone": tones[e.kind] ?? "none" }, e.kind), el("span", { class: "what" }, el("b", {}, base(e.subject)), " ", e.text));
+    el("time", { datetime: e.at }, clock(e.at)), el("span", { class: "pill", "data-tone": tone(e) }, e.kind), el("span", { class: "what" }, el("b", {}, base(e.subject)), " ", e.text));
 }
 
 // fromStatus are the steps of rollouts, for a server that keeps no events.

@@ -46,7 +46,8 @@ function sidecar(s) {
 }
 
 function refusals(s) {
-  const errors = s.problems.filter((p) => p.severity === "error").map((p) => ({ state: "refused", line: `Refused edit: ${p.text}` }));
+  const back = s.blueprints.filter((b) => b.rollout.stage === "rolled back").map((b) => b.rollout.version);
+  const errors = s.problems.filter((p) => p.severity === "error").map((p) => (back.some((v) => p.message.startsWith(`version ${v} `)) ? { state: "warn", line: `Rolled back by hand: ${p.text}` } : { state: "refused", line: `Refused edit: ${p.text}` }));
   if (errors.length) return errors;
   return s.nodes.flatMap((n) => n.types.filter((t) => t.refused).map((t) => ({
     state: "refused", line: `Envoy ${n.id} refuses ${t.type}: ${[...t.refused.resources.map((r) => r.position).filter(Boolean), t.refused.message].join(": ")}`,

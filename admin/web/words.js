@@ -13,6 +13,7 @@ export function millis(x) {
   if (x === null || x === undefined) return "–";
   if (x >= 10000) return (x / 1000).toFixed(0) + " s";
   if (x >= 1000) return (x / 1000).toFixed(1) + " s";
+  if (x < 1) return "< 1 ms"; // Envoy counts whole ones
   return (x >= 10 ? Math.round(x) : x.toFixed(1)) + " ms";
 }
 
