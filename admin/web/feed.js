@@ -32,10 +32,23 @@ export class Feed {
     }
   }
 
+  // rows are the targets. Where the figures say nothing of breakers that the targets
+  // tell of, both are asked for.
+  rows(targets) {
+    const rows = this.state.telemetry?.rows();
+    if (!rows) return targets ?? [];
+    this.breakersApart = targets ? targets.some((t) => t.breaker) && !rows.some((t) => "breaker" in t) : false;
+    if (!this.breakersApart) return rows;
+    const at = (t) => [t.blueprint, t.pool, t.target, t.node, t.address].join("\n");
+    const breakers = new Map(targets.map((t) => [at(t), t.breaker]));
+    return rows.map((t) => ({ ...t, breaker: breakers.get(at(t)) }));
+  }
+
   // forget ends what is sent; it is asked for anew, with five minutes of before.
   forget() {
     this.state.telemetry?.close();
     this.state.telemetry = null;
+    this.breakersApart = undefined;
   }
 
   /** now asks at once. */
@@ -53,8 +66,8 @@ export class Feed {
       } else if (s.telemetry && !s.telemetry.followed) {
         s.telemetry.take(await this.json("api/v1/telemetry"));
       }
-      const [status, targets] = await Promise.all([this.json("api/v1/status"), s.telemetry ? null : this.json("api/v1/targets")]);
-      Object.assign(s, { status, targets: s.telemetry ? s.telemetry.rows() : targets.targets, at: Date.now(), lost: 0, error: "" });
+      const [status, targets] = await Promise.all([this.json("api/v1/status"), this.breakersApart === false ? null : this.json("api/v1/targets")]);
+      Object.assign(s, { status, targets: this.rows(targets?.targets), at: Date.now(), lost: 0, error: "" });
       // What becomes of a version shows in its rollout.
       const stages = JSON.stringify(status.blueprints.map((b) => [b.file, b.version, b.rollout.version, b.rollout.stage, b.rollout.since]));
       if (stages !== this.stages) {

@@ -102,18 +102,26 @@ function merge(m, t) {
 
 /** stateOf is how a target stands over all Envoys: the worst counts, and why. */
 export function stateOf(t) {
-  const out = t.seen.filter((s) => s.ejected || s.health === "unhealthy");
-  const where = out.length < t.seen.length ? ` on ${out.length} of ${t.seen.length} Envoys` : "";
   if (!t.seen.length) return { state: "unknown", label: "Unknown", breaker: "unknown", why: "no Envoy that can be asked has it" };
-  const ejected = out.some((s) => s.ejected);
-  const failed = out.some((s) => s.failed_check);
-  const said = [...new Set(out.flatMap((s) => s.why ?? []))].join("; ");
+  const open = t.seen.filter((s) => s.ejected || s.breaker?.state === "Open");
+  const trial = t.seen.filter((s) => s.breaker?.state === "HalfOpen");
+  const out = t.seen.filter((s) => s.health === "unhealthy" || open.includes(s));
+  const where = (list) => (list.length < t.seen.length ? `, on ${list.length} of ${t.seen.length} Envoys` : "");
   if (out.length) {
-    const why = said ? said : failed && ejected ? "health checks fail, and so did its requests" : failed ? "health checks fail" : ejected ? "too many of its requests failed" : "Envoy holds it out";
-    return { state: where ? "part" : "out", label: ejected ? "Open" : "Unhealthy", breaker: ejected ? "open" : "closed", why: why + where };
+    const said = [...new Set(out.flatMap((s) => [s.breaker?.reason, ...(s.why ?? [])]).filter(Boolean))].join("; ");
+    const failed = out.some((s) => s.failed_check);
+    const why = said || (failed && open.length ? "health checks fail, and so did its requests" : failed ? "health checks fail" : open.length ? "too many of its requests failed" : "Envoy holds it out");
+    return { state: where(out) ? "part" : "out", label: open.length ? "Open" : "Unhealthy", breaker: open.length ? "open" : "closed", why: why + where(out), until: until(open) };
   }
+  if (trial.length) return { state: "part", label: "Half-open", breaker: "half", why: `it is tried with few requests${where(trial)}` };
   if (t.seen.some((s) => s.health === "pending")) return { state: "pending", label: "Pending", breaker: "closed", why: "its first health check is still to come" };
   return { state: "well", label: "Healthy", breaker: "closed", why: "" };
+}
+
+// until is when the first of open breakers is tried; 0: not known.
+function until(open) {
+  const times = open.map((s) => Date.parse(s.breaker?.until ?? "")).filter((at) => at > 0);
+  return times.length ? Math.min(...times) : 0;
 }
 
 function pools(targets) {

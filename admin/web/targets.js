@@ -35,7 +35,7 @@ export class Targets {
     };
     section.querySelector(".tools").append(
       search("Search targets", set("text")),
-      choice("Show", [["", "all states"], ["well", "healthy"], ["out", "held out"], ["pending", "pending"], ["unknown", "unknown"]], set("only")),
+      choice("Show", [["", "all states"], ["well", "healthy"], ["out", "held out or on trial"], ["pending", "pending"], ["unknown", "unknown"]], set("only")),
       choice("Order", [["state", "worst first"], ["blueprint", "as in the blueprint"], ["name", "by name"], ["rate", "busiest first"], ["errors", "most errors first"]], set("order")),
     );
   }
@@ -67,7 +67,7 @@ function breaker() {
     svg("path", { class: "wire", d: "M1 17h9M34 17h9" }), svg("circle", { cx: 12, cy: 17, r: 2.5 }), svg("circle", { cx: 32, cy: 17, r: 2.5 }), svg("path", { class: "arm", d: "M12 17h20" }));
 }
 
-const breakers = { closed: "Breaker closed", open: "Breaker open", unknown: "Breaker unknown" };
+const breakers = { closed: "Breaker closed", half: "Breaker half-open", open: "Breaker open", unknown: "Breaker unknown" };
 
 function paint(node, t) {
   const [head, why, dl] = node.children;
@@ -77,7 +77,9 @@ function paint(node, t) {
   mark(picture, "aria-label", breakers[t.is.breaker]);
   say(who.lastChild, `${t.url} · ${t.pool}`);
   mark(who.lastChild, "title", `${t.url} · ${t.pool}`);
-  say(pill, t.is.label);
+  const left = t.is.until ? Math.ceil((t.is.until - Date.now()) / 1000) : 0;
+  say(pill, left > 0 ? `${t.is.label}, ${left} s` : t.is.label);
+  mark(pill, "title", left > 0 ? "until it is tried" : null);
   say(why, t.is.why || (t.seen.length > 1 ? `as ${t.seen.length} Envoys see it` : "takes requests"));
   figures(dl, [
     ["Requests/s", rate(t.rate)],
