@@ -37,8 +37,8 @@ export class Feed {
   rows(targets) {
     const rows = this.state.telemetry?.rows();
     if (!rows) return targets ?? [];
-    this.breakersApart = targets ? targets.some((t) => t.breaker) && !rows.some((t) => "breaker" in t) : false;
-    if (!this.breakersApart) return rows;
+    if (targets?.length && rows.length) this.breakersApart = "breaker" in targets[0] && !("breaker" in rows[0]);
+    if (!this.breakersApart || !targets) return rows;
     const at = (t) => [t.blueprint, t.pool, t.target, t.node, t.address].join("\n");
     const breakers = new Map(targets.map((t) => [at(t), t.breaker]));
     return rows.map((t) => ({ ...t, breaker: breakers.get(at(t)) }));
