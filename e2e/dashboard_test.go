@@ -51,6 +51,9 @@ func TestDashboard(t *testing.T) {
 	b.says("#envoys .node .pill", "SYNCED")
 	b.until("traffic is drawn", `document.querySelector("#traffic path.line.requests").getAttribute("d").length > 60`)
 	b.judge("serving")
+	if moved := eval[string](b, still); moved != "" {
+		t.Errorf("numbers move what is around them: %s", moved)
+	}
 
 	targets[1].stop()
 	b.says("#headline", "Degraded: backend-2")
@@ -74,6 +77,14 @@ func TestDashboard(t *testing.T) {
 	b.says("#link", "disconnected")
 	b.judge("disconnected")
 }
+
+// still watches for three seconds whether anything that stays changes its place.
+const still = `new Promise((done) => {
+	const all = [...document.querySelectorAll("section, .card, .bar, .bar > *, dl > div, header > *")];
+	const places = () => all.map((e) => { const r = e.getBoundingClientRect(); return [r.x, r.y, r.width, r.height].map(Math.round).join(" "); });
+	const before = places();
+	setTimeout(() => done(places().map((p, i) => p === before[i] ? "" : all[i].className + " " + before[i] + " to " + p).filter(Boolean).slice(0, 5).join("; ")), 3000);
+})`
 
 // rollout clicks on what changes the fleet: roll back, retry, and the texts of versions.
 func (b *browser) rollout(s *site, good string) {
@@ -177,6 +188,27 @@ func many(port, pools, targets int) string {
 		fmt.Fprintf(&b, "  - {path: /%d, method: GET, handler: proxy, upstream: pool-%d}\n", i, i)
 	}
 	return b.String()
+}
+
+// TestDashboardTakesAToken: a browser gives it as a password, for all that the page asks.
+func TestDashboardTakesAToken(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.write("token", "s3cret\n")
+	s.write("main.yaml", many(s.port, 1, 1))
+	p := s.start("--envoy", "none", "--xds-listen", "127.0.0.1:0", "--admin-token-file", s.path("token")).live()
+	for path, want := range map[string]int{"/": 401, "/web/app.js": 401, "/api/v1/status": 401, "/health": 200, "/ready": 503} {
+		if status, _ := s.get(p.admin + path); status != want {
+			t.Errorf("%s: %d", path, status)
+		}
+	}
+	b := newBrowser(t)
+	b.do(chromedp.Navigate(strings.Replace(p.admin, "://", "://me:s3cret@", 1) + "/"))
+	b.until("the page shows the fleet", "document.body.hasAttribute('data-ready')")
+	b.says("#headline", "No Envoy is connected")
+	b.click("#configuration .tools button")
+	b.click("#confirm .primary")
+	b.until("it is done", `!document.getElementById("confirm").open`)
 }
 
 // TestNoDashboard: a blueprint may do without the page, at once, and has all else.

@@ -4,6 +4,9 @@
 import { Telemetry } from "./telemetry.js";
 
 const every = 1000;
+// Addresses are made from here: what is relative would take over a password in the
+// page's own address, which must not be in that of a request.
+const here = location.origin + location.pathname;
 const patience = 8000; // for one answer; asking every Envoy takes longest
 
 /** Feed asks and tells: each second all that is known goes to the listener. */
@@ -59,10 +62,10 @@ export class Feed {
   async ask() {
     const s = this.state;
     try {
-      if (!this.pages) this.pages = await this.text("./", "text/plain");
+      if (!this.pages) this.pages = await this.text("", "text/plain");
       if (!s.telemetry && this.has("/api/v1/telemetry")) {
         s.telemetry = new Telemetry(await this.json("api/v1/telemetry?window=300"));
-        if (this.has("/api/v1/stream")) s.telemetry.follow("api/v1/stream");
+        if (this.has("/api/v1/stream")) s.telemetry.follow(here + "api/v1/stream");
       } else if (s.telemetry && !s.telemetry.followed) {
         s.telemetry.take(await this.json("api/v1/telemetry"));
       }
@@ -89,14 +92,14 @@ export class Feed {
 
   /** text asks for a page, and gives its text or its own words why not. */
   async text(path, accept) {
-    const answer = await fetch(path, { headers: { Accept: accept }, signal: AbortSignal.timeout(patience), cache: "no-store" });
+    const answer = await fetch(here + path, { headers: { Accept: accept }, signal: AbortSignal.timeout(patience), cache: "no-store" });
     const text = await answer.text();
     if (answer.ok) return text;
     let said = "";
     try {
       said = JSON.parse(text).error;
     } catch { /* not ours */ }
-    throw new Error(said || `${path} answers ${answer.status}`);
+    throw new Error(said || `/${path} answers ${answer.status}`);
   }
 
   async json(path) {
@@ -105,7 +108,7 @@ export class Feed {
 
   /** act has something done by hand, and asks what came of it. */
   async act(path, query) {
-    const answer = await fetch(`${path}?${new URLSearchParams(query)}`, { method: "POST", signal: AbortSignal.timeout(60000) });
+    const answer = await fetch(`${here}${path}?${new URLSearchParams(query)}`, { method: "POST", signal: AbortSignal.timeout(60000) });
     const said = await answer.json().catch(() => ({}));
     this.now();
     if (!answer.ok) throw new Error(said.error ?? said.problems?.[0]?.text ?? `the management server answers ${answer.status}`);

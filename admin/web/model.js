@@ -56,7 +56,8 @@ export class Model {
       t.rate = t.requests / seconds;
       t.errorRate = t.requests ? sum(list, "errors") / t.requests : null;
     }
-    for (const key of this.recent.keys()) if (!this.targets.some((t) => t.key === key)) this.recent.delete(key);
+    const there = new Set(this.targets.map((t) => t.key));
+    for (const key of this.recent.keys()) if (!there.has(key)) this.recent.delete(key);
     if (this.counters.size > 4 * this.targets.length + 1000) this.counters.clear();
   }
 
