@@ -27,7 +27,7 @@ const feed = new Feed((state) => {
   events.show(state);
 });
 const distribution = new Distribution(section("distribution"));
-const targets = new Targets(section("targets"));
+const targets = new Targets(section("targets"), feed);
 const traffic = new Traffic(section("traffic"));
 const envoys = new Envoys(section("envoys"), feed);
 const configuration = new Configuration(section("configuration"), feed);

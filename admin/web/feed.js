@@ -43,8 +43,8 @@ export class Feed {
     if (targets?.length && rows.length) this.breakersApart = "breaker" in targets[0] && !("breaker" in rows[0]);
     if (!this.breakersApart || !targets) return rows;
     const at = (t) => [t.blueprint, t.pool, t.target, t.node, t.address].join("\n");
-    const breakers = new Map(targets.map((t) => [at(t), t.breaker]));
-    return rows.map((t) => ({ ...t, breaker: breakers.get(at(t)) }));
+    const known = new Map(targets.map((t) => [at(t), t]));
+    return rows.map((t) => ({ ...t, breaker: known.get(at(t))?.breaker, drained: known.get(at(t))?.drained }));
   }
 
   // forget ends what is sent; it is asked for anew, with five minutes of before.

@@ -94,6 +94,7 @@ function fresh(key, t) {
 }
 
 function merge(m, t) {
+  m.drained ||= t.drained;
   m.active += t.active;
   m.connections += t.connections;
   m.total += t.requests;
@@ -101,8 +102,12 @@ function merge(m, t) {
   if (t.node) m.seen.push(t);
 }
 
+/** trips tells whether a breaker can be opened by hand: one that is tried before it closes. */
+export const trips = (t) => t.seen.some((s) => s.breaker?.half_opens);
+
 /** stateOf is how a target stands over all Envoys: the worst counts, and why. */
 export function stateOf(t) {
+  if (t.drained) return { state: "part", label: "Drained", breaker: "drained", why: "drained by hand: it gets nothing new", drained: true };
   if (!t.seen.length) return { state: "unknown", label: "Unknown", breaker: "unknown", why: "no Envoy that can be asked has it" };
   const open = t.seen.filter((s) => s.ejected || s.breaker?.state === "Open");
   const trial = t.seen.filter((s) => s.breaker?.state === "HalfOpen");

@@ -18,7 +18,7 @@ export function standing(state, model) {
     ...(s.nodes.length || s.ready ? [] : [{ state: "bad", line: s.blueprints.length ? "No Envoy is connected" : "No blueprint is served", more: sidecar(s) }]),
     ...dead.map((p) => ({ state: "bad", line: `No target of pool ${p.name} can serve` })),
     ...refusals(s),
-    ...out.map((t) => ({ state: "warn", line: `Degraded: ${t.name} ${{ open: "is ejected", half: "is on trial" }[t.is.breaker] ?? "is held out"}: ${t.is.why}` })),
+    ...out.map((t) => ({ state: "warn", line: t.is.drained ? `${t.name} is drained by hand` : `Degraded: ${t.name} ${{ open: "is ejected", half: "is on trial" }[t.is.breaker] ?? "is held out"}: ${t.is.why}` })),
     ...s.unresolved.map((u) => ({ state: "warn", line: `The host ${u.host} cannot be resolved: ${u.error}` })),
     ...(s.last_good_not_kept ? [{ state: "warn", line: `Last good versions are not saved: ${s.last_good_not_kept}` }] : []),
   ];

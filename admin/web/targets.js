@@ -4,6 +4,8 @@ import { el, keyed, mark, say, svg } from "./dom.js";
 import { per, plural, rate } from "./words.js";
 import { Pager, choice, search } from "./pager.js";
 import { figures } from "./standing.js";
+import { confirm } from "./dialog.js";
+import { trips } from "./model.js";
 
 const size = 24; // cards on a page
 
@@ -23,7 +25,8 @@ export class Targets {
   only = "";
   order = "state";
 
-  constructor(section) {
+  constructor(section, feed) {
+    this.feed = feed;
     this.cards = section.querySelector(".cards");
     this.empty = section.querySelector(".empty");
     const again = () => this.show(this.model);
@@ -48,17 +51,20 @@ export class Targets {
       .filter((t) => !this.text || `${t.name} ${t.url} ${t.pool} ${t.is.label}`.toLowerCase().includes(this.text))
       .filter((t) => !this.only || t.is.state === this.only || this.only === "out" && t.is.state === "part")
       .sort(orders[this.order]);
-    keyed(this.cards, this.pager.cut(list), (t) => t.key, card, paint);
+    keyed(this.cards, this.pager.cut(list), (t) => t.key, (t) => this.card(t), (node, t) => paint(node, t, this.feed.has("/api/v1/switch")));
     this.empty.hidden = list.length > 0;
     say(this.empty, model.targets.length ? `None of ${plural(model.targets.length, "target")} is like that.` : "There are no targets: what is served answers by itself, or no blueprint is loaded.");
   }
-}
 
-function card(t) {
-  return el("article", { class: "card" },
-    el("header", {}, breaker(), el("div", { class: "who" }, el("h3", {}, t.name), el("p", { class: "muted url" })), el("span", { class: "pill" })),
-    el("p", { class: "why" }),
-    el("dl", { class: "figures" }));
+  card(t) {
+    const button = (to) => el("button", { type: "button", class: to, "aria-label": `${switches[to][0]} ${t.name}`, click: () => confirm(`${switches[to][0]} ${t.name}?`, switches[to][1], switches[to][0],
+      () => this.feed.act("api/v1/switch", { blueprint: t.blueprint, pool: t.pool, target: t.name, to })) }, switches[to][0]);
+    return el("article", { class: "card" },
+      el("header", {}, breaker(), el("div", { class: "who" }, el("h3", {}, t.name), el("p", { class: "muted url" })), el("span", { class: "pill" })),
+      el("p", { class: "why" }),
+      el("dl", { class: "figures" }),
+      el("div", { class: "buttons" }, ...Object.keys(switches).map(button)));
+  }
 }
 
 // The breaker is a switch in a line: shut it lets requests through.
@@ -67,10 +73,17 @@ function breaker() {
     svg("path", { class: "wire", d: "M1 17h9M34 17h9" }), svg("circle", { cx: 12, cy: 17, r: 2.5 }), svg("circle", { cx: 32, cy: 17, r: 2.5 }), svg("path", { class: "arm", d: "M12 17h20" }));
 }
 
-const breakers = { closed: "Breaker closed", half: "Breaker half-open", open: "Breaker open", unknown: "Breaker unknown" };
+// What is done with a target by hand, where the server can.
+const switches = {
+  drain: ["Drain", "It gets no new requests until it is restored; those under way end."],
+  eject: ["Eject", "Its breaker opens in each Envoy, as if it had failed; after the recovery time it is tried."],
+  restore: ["Restore", "It gets requests again at once, and its breaker closes."],
+};
 
-function paint(node, t) {
-  const [head, why, dl] = node.children;
+const breakers = { drained: "Drained by hand", closed: "Breaker closed", half: "Breaker half-open", open: "Breaker open", unknown: "Breaker unknown" };
+
+function paint(node, t, can) {
+  const [head, why, dl, buttons] = node.children;
   const [picture, who, pill] = head.children;
   mark(node, "data-state", t.is.state);
   mark(picture, "data-breaker", t.is.breaker);
@@ -87,4 +100,9 @@ function paint(node, t) {
     ["Active", t.seen.length ? t.active : "–"],
     ["Connections", t.seen.length ? t.connections : "–"],
   ]);
+  buttons.hidden = !can;
+  const [drain, eject, restore] = buttons.children;
+  drain.hidden = Boolean(t.is.drained);
+  eject.hidden = t.is.breaker !== "closed" || !trips(t);
+  restore.hidden = !t.is.drained && t.is.breaker !== "open" && t.is.breaker !== "half";
 }
