@@ -114,7 +114,7 @@ export function stateOf(t) {
   const out = t.seen.filter((s) => s.health === "unhealthy" || open.includes(s));
   const where = (list) => (list.length < t.seen.length ? `, on ${list.length} of ${t.seen.length} Envoys` : "");
   if (out.length) {
-    const said = [...new Set(out.flatMap((s) => [s.breaker?.reason, ...(s.why ?? [])]).filter(Boolean))].join("; ");
+    const said = [...new Set(out.flatMap(reasons))].join("; ");
     const failed = out.some((s) => s.failed_check);
     const why = said || (failed && open.length ? "health checks fail, and so did its requests" : failed ? "health checks fail" : open.length ? "too many of its requests failed" : "Envoy holds it out");
     return { state: where(out) ? "part" : "out", label: open.length ? "Open" : "Unhealthy", breaker: open.length ? "open" : "closed", why: why + where(out), until: until(open) };
@@ -123,6 +123,9 @@ export function stateOf(t) {
   if (t.seen.some((s) => s.health === "pending")) return { state: "pending", label: "Pending", breaker: "closed", why: "its first health check is still to come" };
   return { state: "well", label: "Healthy", breaker: "closed", why: "" };
 }
+
+// reasons are the breaker's own where it has one: Envoy's say the same again.
+const reasons = (s) => (s.breaker?.reason ? [s.breaker.reason, ...(s.failed_check ? ["its health checks fail"] : [])] : s.why ?? []);
 
 // until is when the first of open breakers is tried; 0: not known.
 function until(open) {
