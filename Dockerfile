@@ -23,5 +23,6 @@ USER 65532:65532
 # xDS, and the admin listener.
 EXPOSE 18000 8081
 ENTRYPOINT ["/backworks"]
-# In plaintext, for the network of containers; beyond that give --xds-cert and --xds-key.
-CMD ["start", "-c", "/etc/backworks", "--watch", "--envoy", "none", "--xds-listen", "0.0.0.0:18000", "--xds-insecure", "--admin-listen", "0.0.0.0:8081"]
+# In plaintext and without a token, for the network of containers; beyond that give
+# --xds-cert and --xds-key, and --admin-token-file.
+CMD ["start", "-c", "/etc/backworks", "--watch", "--envoy", "none", "--xds-listen", "0.0.0.0:18000", "--xds-insecure", "--admin-listen", "0.0.0.0:8081", "--admin-insecure"]

@@ -1,16 +1,19 @@
 # What one does with a checkout of Backworks; `make` alone lists it.
-# Needed: Go, Python 3 with pip (Envoy and gRPC come as wheels); for compose-test Docker.
+# Needed: Go, Python 3 with pip (Envoy and gRPC come as wheels); for tests Chromium and npm as well, for compose-test Docker.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run build envoy grpcio test bench fuzz soak compose-test clean
+.PHONY: help run build envoy grpcio axe test bench fuzz soak compose-test clean
 
 # The release that everything is tested with; envoy.Tested says the same.
 ENVOY_VERSION := 1.40.0
 
 # Tests only: a client without a proxy that shares no code with that of grpc-go.
 GRPCIO_VERSION := 1.85.3
+
+# Tests only: judges the accessibility of the page.
+AXE_VERSION := 4.14.1
 
 # A tree without git, or a git that refuses, has a version as well.
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
@@ -57,12 +60,21 @@ grpcio: ## install Python's gRPC into .tools, for tests
 	  --target ".tools/$$wheel" 'grpcio==$(GRPCIO_VERSION)'; \
 	ln -sfn "$$wheel" .tools/grpcio.new; rm -rf .tools/grpcio; mv -f .tools/grpcio.new .tools/grpcio
 
+# The dashboard's page is judged by it in a real Chromium; nothing of it is shipped.
+axe: ## install axe-core into .tools, for tests
+	@if grep -qF '"version": "$(AXE_VERSION)"' .tools/axe/node_modules/axe-core/package.json 2>/dev/null; then exit 0; fi; \
+	npm --version >/dev/null || { echo 'make axe: npm is needed' >&2; exit 1; }; \
+	echo 'installing axe-core $(AXE_VERSION) into .tools'; \
+	rm -rf .tools/axe.new; mkdir -p .tools/axe.new; \
+	npm install --silent --no-audit --no-fund --no-package-lock --ignore-scripts --prefix .tools/axe.new 'axe-core@$(AXE_VERSION)'; \
+	rm -rf .tools/axe; mv -f .tools/axe.new .tools/axe
+
 # The tests with whole systems run after the others and never from the cache: they
 # measure times, and Go does not see which Envoy they ran with.
 ALONE := ./e2e/...
 OTHERS = $$(go list ./... | grep -v '^backworks/e2e')
 
-test: envoy grpcio ## run every test, those with a real Envoy included
+test: envoy grpcio axe ## run every test, those with a real Envoy included
 	@failed=0; \
 	go test -timeout $(TEST_TIMEOUT) $(OTHERS) || failed=1; \
 	go test -timeout $(TEST_TIMEOUT) -count=1 $(ALONE) || failed=1; \
@@ -82,7 +94,7 @@ fuzz: ## run each fuzz target for FUZZ_TIME
 
 # SOAK=1 makes tests take the times of the blueprint instead of shortened ones, and
 # more rounds.
-soak: envoy grpcio ## the same tests for longer: full times, -race, fuzzing
+soak: envoy grpcio axe ## the same tests for longer: full times, -race, fuzzing
 	SOAK=1 go test -count=1 -p 1 -timeout $(SOAK_TIMEOUT) ./...
 	SOAK=1 go test -count=1 -p 1 -timeout $(SOAK_TIMEOUT) -race ./...
 	@$(MAKE) --no-print-directory fuzz FUZZ_TIME=5m

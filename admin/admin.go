@@ -2,7 +2,7 @@
 // ask the management server.
 //
 // In come HTTP requests, and the fleet as it is now; out go metrics, health,
-// readiness, status and targets, and what is done by hand: a reload, a rollback. It
+// readiness, status and targets, a page that shows them, and what is done by hand: a reload, a rollback. It
 // keeps nothing but counters, never writes a blueprint, and is not to be driven by a web page
 // (see guard).
 package admin
@@ -30,6 +30,8 @@ type Fleet interface {
 	Reload(context.Context) (*fleet.Report, error)
 	// History tells of versions; Rollback and Retry choose among them by hand.
 	History(blueprint string) map[string][]fleet.Version
+	// Text is what a version was written in.
+	Text(ctx context.Context, blueprint, version string) (fleet.Written, error)
 	Rollback(ctx context.Context, blueprint, version string) error
 	Retry(ctx context.Context, blueprint string) error
 	// Envoys and Targets ask the Envoys.
@@ -63,6 +65,12 @@ type Options struct {
 	Logger hclog.Logger
 	// Version is the product's, as in "1.2.3".
 	Version string
+	// Page says whether browsers get the dashboard; nil: they do.
+	Page func() bool
+	// Token is what clients must show; nil: nothing.
+	Token *Token
+	// OpenMetrics lets anybody read /metrics; without a Token all is open anyway.
+	OpenMetrics bool
 	// Hosts are more names by which clients may call the listener. It answers to IP
 	// addresses, names without a dot (localhost, a container's) and those of private
 	// domains (*.localhost, *.internal, *.svc, *.cluster.local) without being told.
@@ -71,7 +79,8 @@ type Options struct {
 
 // New makes all pages:
 //
-//	GET  /                what is there
+//	GET  /                the dashboard for browsers, what is there for others
+//	GET  /web/...         what the dashboard is made of
 //	GET  /health          200 as long as the process serves
 //	GET  /ready           200 when an Envoy has acknowledged what is published, else 503
 //	GET  /metrics         Prometheus text of all Envoys and of our own; JSON when asked for
@@ -81,24 +90,26 @@ type Options struct {
 //	GET  /api/v1/stream        the same as server-sent events
 //	GET  /api/v1/openapi.yaml  the description of all this
 //	GET  /api/v1/history  what became of the versions of the blueprints
+//	GET  /api/v1/blueprint  what a version of a blueprint was written in
 //	POST /api/v1/reload   load the blueprints now
 //	POST /api/v1/rollback give nodes an earlier version
 //	POST /api/v1/retry    bring nodes the version that they refused once more
 //	POST /api/v1/switch   drain, eject or restore a target
 func New(o Options) http.Handler {
 	p := newPages(o)
-	return p.guarded(p.routes(p.all()...))
+	return p.guarded(p.admitted(p.routes(append(p.all(), p.assets()...)...)))
 }
 
 func (p *pages) all() []route {
 	return []route{
-		{"/", http.MethodGet, p.index},
+		{"/", http.MethodGet, p.root},
 		{"/health", http.MethodGet, p.health},
 		{"/ready", http.MethodGet, p.ready},
 		{"/metrics", http.MethodGet, p.metrics},
 		{"/api/v1/status", http.MethodGet, p.status},
 		{"/api/v1/targets", http.MethodGet, p.targets},
 		{"/api/v1/history", http.MethodGet, p.history},
+		{"/api/v1/blueprint", http.MethodGet, p.blueprint},
 		{"/api/v1/reload", http.MethodPost, p.reload},
 		{"/api/v1/rollback", http.MethodPost, p.rollback},
 		{"/api/v1/retry", http.MethodPost, p.retry},

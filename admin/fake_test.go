@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -47,6 +48,16 @@ func (f *fakeFleet) History(blueprint string) map[string][]fleet.Version {
 		return nil
 	}
 	return map[string][]fleet.Version{"/x/main.yaml": {{Version: "abc", Name: "shop", Verdict: fleet.Verdict{Stage: fleet.Refused, Reason: "no such port", Where: []string{"main.yaml:2:1"}}}}}
+}
+
+func (f *fakeFleet) Text(_ context.Context, blueprint, version string) (fleet.Written, error) {
+	if blueprint != "shop" {
+		return fleet.Written{}, errors.New("no such blueprint")
+	}
+	return fleet.Written{
+		Version: cmp.Or(version, "abc"), Files: blueprints.FileSet{"/x/main.yaml": []byte("key: ${KEY}\n"), "/x/a.yaml": []byte("")},
+		Resources: []xds.Listed{{Type: "CDS", Name: "pool", Origin: "main.yaml:3:5"}},
+	}, nil
 }
 
 func (f *fakeFleet) Rollback(_ context.Context, blueprint, version string) error {
@@ -158,6 +169,13 @@ func call(h http.Handler, method, path string, headers ...string) *httptest.Resp
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, r)
 	return w
+}
+
+// answered gives the status of an answer.
+func answered(h http.Handler, r *http.Request) int {
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return w.Code
 }
 
 // fakeEnvoy is an admin interface with those statistics.

@@ -101,3 +101,15 @@ func TestPortsAreOnLoopback(t *testing.T) {
 		}
 	}
 }
+
+// The page opens as it is: behind a port of this machine alone, no token is asked for,
+// and that is said.
+func TestAdminIsMeantToBeOpen(t *testing.T) {
+	t.Parallel()
+	if !regexp.MustCompile(`(?m)^      - --admin-listen\n      - 0\.0\.0\.0:8081\n(      #.*\n)*      - --admin-insecure\n`).MatchString(read(t, "../docker-compose.yaml")) {
+		t.Error("docker-compose.yaml does not say that the admin listener takes no token")
+	}
+	if !strings.Contains(read(t, "../Dockerfile"), `"--admin-listen", "0.0.0.0:8081", "--admin-insecure"]`) {
+		t.Error("the Dockerfile does not")
+	}
+}

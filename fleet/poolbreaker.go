@@ -58,7 +58,7 @@ type poolBreaker struct {
 	sharedAt  time.Time
 }
 
-// flow measures the requests that come to a pool.
+// passage measures the requests that come to a pool.
 type passage struct {
 	at          time.Time
 	hosts, shed uint64

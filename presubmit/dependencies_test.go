@@ -26,6 +26,8 @@ var dependencies = map[string]string{
 	"github.com/prometheus/common":                 "reading and writing expositions",
 	"go.etcd.io/bbolt":                             "one embedded file that survives a kill -9, with a lock",
 	"github.com/santhosh-tekuri/jsonschema/v6":     "tests only: judges the schema we write",
+	"github.com/chromedp/chromedp":                 "tests only: drives a real Chromium through the dashboard",
+	"github.com/chromedp/cdproto":                  "tests only: the protocol's messages, for what chromedp has no call for",
 	"golang.org/x/tools":                           "tests only: txtar, a golden's input and output in one file",
 }
 

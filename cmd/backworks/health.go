@@ -15,7 +15,7 @@ import (
 const healthTime = 2 * time.Second
 
 func healthCommand() *cobra.Command {
-	address := defaultAdminURL()
+	var address *adminClient
 	var ready bool
 	c := &cobra.Command{
 		Use:   "health [flags]",
@@ -30,12 +30,12 @@ func healthCommand() *cobra.Command {
 			return health(c.Context(), address, path, c.OutOrStdout())
 		},
 	}
-	c.Flags().Var(&address, "admin", "`URL` of the admin listener")
+	address = newAdminClient(c.Flags())
 	c.Flags().BoolVar(&ready, "ready", false, "ask whether an Envoy has what is published, not only whether the process serves")
 	return c
 }
 
-func health(ctx context.Context, admin adminURL, path string, stdout io.Writer) error {
+func health(ctx context.Context, admin *adminClient, path string, stdout io.Writer) error {
 	ctx, cancel := context.WithTimeout(ctx, healthTime)
 	defer cancel()
 	status, body, err := admin.ask(ctx, http.MethodGet, path, nil)
@@ -44,7 +44,7 @@ func health(ctx context.Context, admin adminURL, path string, stdout io.Writer) 
 	}
 	text := strings.TrimSpace(string(body))
 	if status != http.StatusOK {
-		return fmt.Errorf("%s%s answers %d %s: %s", admin, path, status, http.StatusText(status), text)
+		return fmt.Errorf("%s%s answers %d %s: %s", admin.url, path, status, http.StatusText(status), text)
 	}
 	_, err = fmt.Fprintln(stdout, text)
 	return err

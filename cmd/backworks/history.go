@@ -18,7 +18,8 @@ import (
 )
 
 func historyCommand() *cobra.Command {
-	address, output := defaultAdminURL(), "table"
+	output := "table"
+	var address *adminClient
 	c := &cobra.Command{
 		Use:   "history [BLUEPRINT]",
 		Short: "Show the versions of blueprints and what became of them",
@@ -48,7 +49,7 @@ goes by its name, or by the path of its main file, or the end of that.`,
 			return writeHistory(c.OutOrStdout(), h, time.Now())
 		},
 	}
-	c.Flags().Var(&address, "admin", "`URL` of the admin listener")
+	address = newAdminClient(c.Flags())
 	c.Flags().StringVarP(&output, "output", "o", output, "`table|json`")
 	return c
 }
@@ -69,7 +70,7 @@ func writeHistory(out io.Writer, h admin.History, now time.Time) error {
 }
 
 func rollbackCommand() *cobra.Command {
-	address := defaultAdminURL()
+	var address *adminClient
 	c := &cobra.Command{
 		Use:   "rollback BLUEPRINT [VERSION]",
 		Short: "Give the Envoys of a blueprint an earlier version",
@@ -87,12 +88,12 @@ again until a file changes, or "backworks rollout retry".`,
 			return byHand(c, address, "/api/v1/rollback", query)
 		},
 	}
-	c.Flags().Var(&address, "admin", "`URL` of the admin listener")
+	address = newAdminClient(c.Flags())
 	return c
 }
 
 func rolloutCommand() *cobra.Command {
-	address := defaultAdminURL()
+	var address *adminClient
 	c := &cobra.Command{
 		Use:   "rollout retry [BLUEPRINT]",
 		Short: "Bring the Envoys once more what they refused",
@@ -116,12 +117,12 @@ be left out.`,
 			return byHand(c, address, "/api/v1/retry", query)
 		},
 	}
-	c.Flags().Var(&address, "admin", "`URL` of the admin listener")
+	address = newAdminClient(c.Flags())
 	return c
 }
 
 // byHand has a start do something, and tells how far its blueprints are then.
-func byHand(c *cobra.Command, address adminURL, path string, query url.Values) error {
+func byHand(c *cobra.Command, address *adminClient, path string, query url.Values) error {
 	var answer struct{ Blueprints []fleet.BlueprintStatus }
 	if err := address.get(c.Context(), http.MethodPost, path, query, &answer); err != nil {
 		return err

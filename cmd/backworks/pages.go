@@ -19,7 +19,7 @@ const pagesTime = 2 * time.Second
 // addPages adds the admin listener, and the one to which our Envoy leads the
 // blueprint's own metrics endpoints.
 func (s *service) addPages(g *oklog.Group) {
-	options := admin.Options{Fleet: s.fleet, XDS: s.stats, Streams: s.server.Figures, Logger: s.log, Version: version, Hosts: s.adminHosts()}
+	options := admin.Options{Fleet: s.fleet, XDS: s.stats, Streams: s.server.Figures, Logger: s.log, Version: version, Hosts: s.adminHosts(), Page: s.fleet.Page, Token: s.token, OpenMetrics: s.access.openMetrics}
 	if s.tls != nil {
 		options.CertificateExpires = s.tls.Expires
 	}

@@ -44,6 +44,7 @@ type service struct {
 	stats   *admin.XDSStats
 	tls     *xds.TLS      // nil: plaintext
 	rights  *fleet.Rights // nil: any certificate will do
+	token   *admin.Token  // nil: the admin listener takes none
 	sidecar *envoy.Sidecar
 	demos   *demo.Group
 	sockets sockets
@@ -142,6 +143,9 @@ func (s *service) load(context.Context) error {
 	}
 	s.set, s.problems = result.Set, result.Problems
 	s.groups = &fleet.Groups{}
+	if err := s.loadToken(); err != nil {
+		return err
+	}
 	secured, err := s.secure()
 	if err != nil {
 		return err

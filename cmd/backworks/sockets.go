@@ -64,6 +64,9 @@ func (s *service) listen(ctx context.Context) (err error) {
 	if s.sockets.adminTCP, err = s.listenOn("tcp", s.adminAddress(), "the admin listener"); err != nil {
 		return err
 	}
+	if err := s.mayAnswer(s.sockets.adminTCP, s.adminAddress()); err != nil {
+		return err
+	}
 	xds := s.xdsListen
 	if xds == "" && !s.withSidecar() {
 		xds = defaultXDS

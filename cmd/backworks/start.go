@@ -21,6 +21,7 @@ type startFlags struct {
 	xdsListen     string
 	xds           xdsFlags
 	adminListen   string
+	access        accessFlags
 	envoy         string
 	envoyAdmin    []envoy.Address
 	envoyArgs     []string
@@ -65,6 +66,7 @@ flight finish; a second one does not wait for them.`,
 	flags.VarP((*portFlag)(&f.port), "port", "p", "`PORT` of the proxy, in place of the blueprint's (8080)")
 	flags.Var((*portFlag)(&f.dashboardPort), "dashboard-port", "`PORT` of the admin listener, in place of the blueprint's (8081)")
 	flags.Var((*listenFlag)(&f.adminListen), "admin-listen", "`ADDR` of the admin listener (127.0.0.1:8081)")
+	f.access.add(flags)
 	flags.Var((*xdsListenFlag)(&f.xdsListen), "xds-listen", "`ADDR` to serve other Envoys on, host:port or unix:///path; 127.0.0.1:18000 with --envoy none, else none")
 	f.xds.add(flags)
 	flags.StringVar(&f.envoy, "envoy", "auto", "the Envoy to run: `auto|none|PATH`")
@@ -101,6 +103,9 @@ func (f *startFlags) takeArgs(c *cobra.Command, args []string) error {
 		return fmt.Errorf("--rollout-steps must be ascending per cents, as in 10,50")
 	case f.adminListen != "" && f.dashboardPort != 0:
 		return fmt.Errorf("--admin-listen and --dashboard-port exclude each other")
+	}
+	if err := f.checkAccess(); err != nil {
+		return err
 	}
 	return f.checkXDS()
 }

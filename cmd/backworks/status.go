@@ -28,7 +28,7 @@ const (
 
 // statusFlags are what `status` was called with.
 type statusFlags struct {
-	admin  adminURL
+	admin  *adminClient
 	node   string
 	watch  bool
 	wait   time.Duration
@@ -36,7 +36,7 @@ type statusFlags struct {
 }
 
 func statusCommand() *cobra.Command {
-	f := &statusFlags{admin: defaultAdminURL()}
+	f := &statusFlags{}
 	c := &cobra.Command{
 		Use:   "status [flags]",
 		Short: "Show every Envoy and how far it is; 1 when anything is refused",
@@ -62,7 +62,7 @@ not come in time.`,
 		},
 	}
 	flags := c.Flags()
-	flags.Var(&f.admin, "admin", "`URL` of the admin listener")
+	f.admin = newAdminClient(flags)
 	flags.StringVar(&f.node, "node", "", "show the Envoy with this `ID` only")
 	flags.BoolVarP(&f.watch, "watch", "w", false, "show it anew every second, until Ctrl-C")
 	flags.DurationVar(&f.wait, "wait", 0, "wait for so much `TIME` until every Envoy has everything")

@@ -19,7 +19,8 @@ var switches = []struct {
 }{{fleet.Drain, "drained: it gets nothing new until it is restored"}, {fleet.Eject, "ejected: it is tried after the recovery time of its breaker"}, {fleet.Restore, "restored"}}
 
 func targetCommand() *cobra.Command {
-	address, of := defaultAdminURL(), fleet.Switched{}
+	var address *adminClient
+	of := fleet.Switched{}
 	var names []string
 	for _, s := range switches {
 		names = append(names, string(s.name))
@@ -63,7 +64,7 @@ restore  ends a drain, and closes its breakers`,
 			return nil
 		},
 	}
-	c.Flags().Var(&address, "admin", "`URL` of the admin listener")
+	address = newAdminClient(c.Flags())
 	c.Flags().StringVar(&of.Pool, "pool", "", "`NAME` of the pool, where several have a target of the name")
 	c.Flags().StringVar(&of.Blueprint, "blueprint", "", "`BLUEPRINT`, by its name or file, where several have")
 	return c

@@ -1,0 +1,57 @@
+// What happened, newest first.
+
+import { el, keyed, say } from "./dom.js";
+import { base, clock, short } from "./words.js";
+import { Pager, choice, search } from "./pager.js";
+
+const size = 50; // on a page
+const tones = { refusal: "bad", ejection: "bad", health: "warn", uneject: "good", edit: "busy", push: "none", rollout: "busy", envoy: "none" };
+
+/** Events lists what the server tells, or what its status gives away. */
+export class Events {
+  text = "";
+  kind = "";
+
+  constructor(section) {
+    this.log = section.querySelector(".log");
+    this.empty = section.querySelector(".empty");
+    const again = () => this.show(this.state);
+    this.pager = new Pager(section.querySelector(".pager"), size, again);
+    const set = (name) => (value) => {
+      this[name] = value;
+      this.pager.page = 0;
+      again();
+    };
+    section.querySelector(".tools").append(
+      search("Search events", set("text")),
+      choice("Kind", [["", "all kinds"], ["edit", "edits"], ["push", "pushes"], ["refusal", "refusals"], ["rollout", "rollouts"], ["ejection", "ejections"], ["health", "health changes"], ["envoy", "Envoys"]], set("kind")));
+  }
+
+  show(state) {
+    this.state = state;
+    if (!state?.status) return;
+    const all = state.telemetry ? state.telemetry.events : fromStatus(state);
+    const list = all
+      .filter((e) => !this.kind || e.kind === this.kind || this.kind === "ejection" && e.kind === "uneject")
+      .filter((e) => !this.text || `${e.subject} ${e.node} ${e.text}`.toLowerCase().includes(this.text));
+    keyed(this.log, this.pager.cut(list), (e) => e.id, row);
+    this.empty.hidden = list.length > 0;
+    say(this.empty, all.length ? "No event is like that." : "Nothing has happened yet.");
+  }
+}
+
+const tone = (e) => (e.kind === "health" && !/unhealthy|fail/.test(e.text) ? "good" : tones[e.kind] ?? "none");
+
+function row(e) {
+  return el("li", {},
+    el("time", { datetime: e.at }, clock(e.at)), el("span", { class: "pill", "data-tone": tone(e) }, e.kind), el("span", { class: "what" }, el("b", {}, base(e.subject)), " ", e.text));
+}
+
+// fromStatus are the steps of rollouts, for a server that keeps no events.
+function fromStatus(state) {
+  return state.status.blueprints
+    .flatMap((b) => [...b.rollout.trail].reverse().map((t) => ({
+      id: `${b.file} ${t.at} ${t.stage}`, at: t.at, kind: t.stage === "refused" ? "refusal" : "rollout", subject: b.file, node: "", text: `version ${short(t.version)} ${t.stage}${t.what ? ": " + t.what : ""}`,
+    })))
+    .sort((a, b) => Date.parse(b.at) - Date.parse(a.at));
+}

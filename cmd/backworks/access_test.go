@@ -1,0 +1,89 @@
+package main
+
+import (
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// Beyond this machine the admin listener takes a token, or is meant to take none.
+func TestAdminBeyondThisMachine(t *testing.T) {
+	t.Parallel()
+	const warning = "the admin listener takes no token"
+	for address, beyond := range map[string]bool{"0.0.0.0:0": true, ":0": true, "[::]:0": true, "127.0.0.1:0": false, "127.1.2.3:0": false, "localhost:0": false, "[::1]:0": false, "[::ffff:127.0.0.1]:0": false} {
+		if lis, err := net.Listen("tcp", address); err == nil {
+			_ = lis.Close()
+		} else if strings.Contains(address, ":1]") { // a machine without IPv6
+			continue
+		}
+		t.Run(address, func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t)
+			s.serve("one")
+			args := []string{"start", "--envoy", "none", "--state-dir", "s", "--admin-listen", address, "--xds-listen", "127.0.0.1:0"}
+			if beyond {
+				p := s.run(args...)
+				p.end(2)
+				if got := p.err.String(); strings.Count(got, "\n") != 2 || !strings.Contains(got, "give --admin-token-file, or say --admin-insecure") {
+					t.Errorf("it says %q", got)
+				}
+				args = append(args, "--admin-insecure")
+			}
+			p := s.run(args...).live()
+			if beyond {
+				s.until(func() error { return p.logged(warning) })
+			} else if p.logged(warning) == nil {
+				t.Error("it warns")
+			}
+		})
+	}
+}
+
+// With a token the pages take it, and the commands show it.
+func TestCommandsShowTheToken(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.serve("one")
+	s.write("token", "s3cret\n")
+	s.write("other", "wrong\n")
+	s.run("start", "--envoy", "none", "--state-dir", "t", "--admin-listen", "127.0.0.1:0", "--xds-listen", "127.0.0.1:0", "--admin-token-file", "none").oneLine("no such file")
+	p := s.run("start", "--envoy", "none", "--state-dir", "s", "--admin-listen", "127.0.0.1:0", "--xds-listen", "127.0.0.1:0", "--admin-token-file", "token").live()
+	at := []string{"--admin", p.admin()}
+	token, other := filepath.Join(s.dir, "token"), filepath.Join(s.dir, "other")
+	for _, command := range []string{"status", "history", "rollback main.yaml", "rollout retry"} {
+		all := append(strings.Fields(command), at...)
+		for _, with := range [][]string{nil, {"--admin-token-file", other}} {
+			if got := call(append(all, with...)...); got.code != 1 || !strings.Contains(got.err, "takes the token of --admin-token-file") {
+				t.Errorf("%s with %v: %+v", command, with, got)
+			}
+		}
+		if got := call(append(all, "--admin-token-file", token)...); strings.Contains(got.err, "token") {
+			t.Errorf("%s: %+v", command, got)
+		}
+	}
+	if got := call(append([]string{"health", "--admin-token-file", token}, at...)...); got.code != 0 {
+		t.Errorf("health: %+v", got)
+	}
+	if got := call(append([]string{"status", "--admin-token-file", filepath.Join(s.dir, "none")}, at...)...); got.code != 1 || !strings.Contains(got.err, "read token") {
+		t.Errorf("no file: %+v", got)
+	}
+	if err := os.WriteFile(token, []byte("new"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r, err := http.NewRequest(http.MethodGet, p.admin()+"/api/v1/status", http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer new")
+	response, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		t.Errorf("the new token: %d", response.StatusCode)
+	}
+}

@@ -1,0 +1,64 @@
+package e2e
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+)
+
+// TestDashboardDrains: a click drains a target, and traffic follows; another restores it.
+func TestDashboardDrains(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	targets := []*backend{newBackend(t, "one"), newBackend(t, "two"), newBackend(t, "three")}
+	s.write("main.yaml", watched(s, "one", targets...))
+	p := s.start().live()
+	b := newBrowser(t)
+	b.page(p)
+	l := run(40, func(int) string { return s.proxy + "/a" }, well)
+	b.says("#headline", "Serving: 3 of 3 targets healthy")
+	rests := func() bool {
+		before, total := targets[1].asked.Load(), l.total.Load()
+		s.until("requests pass", func() bool { return l.total.Load() > total+20 })
+		return targets[1].asked.Load() == before
+	}
+	b.click(`[aria-label="Drain backend-2"]`)
+	b.says("#confirm h2", "Drain backend-2?")
+	b.click("#confirm .primary")
+	b.says("#headline", "backend-2 is drained by hand")
+	s.until("it gets no request", rests)
+	b.judge("drained")
+	b.click(`[aria-label="Restore backend-2"]`)
+	b.click("#confirm .primary")
+	b.says("#headline", "Serving: 3 of 3 targets healthy")
+	s.until("it gets requests again", func() bool { return !rests() })
+	l.end(t)
+	b.quiet(p.admin)
+}
+
+// TestDashboardShowsBreakers: open with the time left, tried, and closed again; and one
+// that is opened by a click.
+func TestDashboardShowsBreakers(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	targets := []*backend{newBackend(t, "one"), newBackend(t, "two"), newBackend(t, "three")}
+	s.write("main.yaml", strings.Replace(watched(s, "one", targets...), "      targets:", "      circuit_breaker: {failure_threshold: 5, recovery_timeout: 6, half_open_max_calls: 3}\n      targets:", 1))
+	p := s.start().live()
+	b := newBrowser(t)
+	b.page(p)
+	l := run(40, func(int) string { return s.proxy + "/a" }, func(status int, _ string) bool { return status > 0 })
+	b.says("#headline", "Serving: 3 of 3 targets healthy")
+	targets[1].status.Store(http.StatusInternalServerError)
+	b.says("#headline", "Degraded: backend-2 is ejected")
+	b.until("its breaker is open, with the time left", `[...document.querySelectorAll("#targets .pill")].some((e) => /^Open, [1-6] s$/.test(e.textContent))`)
+	b.says("#events .pill", "ejection")
+	b.judge("open")
+	targets[1].status.Store(0)
+	b.says("#headline", "Serving: 3 of 3 targets healthy")
+	b.click(`[aria-label="Eject backend-1"]`)
+	b.click("#confirm .primary")
+	b.says("#headline", "Degraded: backend-1 is ejected")
+	b.says("#headline", "Serving: 3 of 3 targets healthy")
+	l.end(t)
+	b.quiet(p.admin)
+}
