@@ -38,6 +38,8 @@ type breakers struct {
 	server Server
 	log    hclog.Logger
 	memory *breakerMemory
+	// event is told of what changes; it does not wait.
+	event func(Event)
 
 	mu       sync.Mutex
 	switched chan struct{}                     // closed by the next switch by hand
@@ -50,7 +52,7 @@ type breakers struct {
 
 func newBreakers(server Server, memory Memory, log hclog.Logger) *breakers {
 	b := &breakers{
-		server: server, log: log.Named("breaker"), placed: map[string]placed{}, pools: map[place]map[string]*poolBreaker{},
+		server: server, log: log.Named("breaker"), event: func(Event) {}, placed: map[string]placed{}, pools: map[place]map[string]*poolBreaker{},
 		seen: map[place]time.Time{}, laid: map[place][]string{},
 		drained: map[drained]time.Time{}, switched: make(chan struct{}),
 	}

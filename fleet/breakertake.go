@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -130,6 +131,8 @@ func (b *breakers) tell(at place, p *blueprints.Pool, pool *poolBreaker, before 
 		if c.state == BreakerOpen {
 			log = b.log.Warn
 		}
+		b.event(Event{Kind: BreakerEvent, Subject: t.Name, Node: at.node, Blueprint: at.file,
+			Text: fmt.Sprintf("pool %s: %s: %s", p.Name, c.state, c.reason)})
 		log("breaker changed", "node", at.node, "pool", p.Name, "target", t.Name, "state", string(c.state), "reason", c.reason)
 	}
 	return changed

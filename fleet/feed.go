@@ -32,6 +32,8 @@ const (
 	UnejectEvent  EventKind = "uneject"  // and may come back
 	HealthEvent   EventKind = "health"   // health checks of a target fail, or pass again
 	EnvoyEvent    EventKind = "envoy"    // a node came or went
+	BreakerEvent  EventKind = "breaker"  // a breaker came to another state
+	SwitchEvent   EventKind = "switch"   // a target was drained, ejected or restored by hand
 )
 
 // Event is something that happened.

@@ -140,6 +140,7 @@ func New(o Options) *Fleet {
 	}
 	f.collector = newCollector(f)
 	f.how.step = f.collector.feed.rollout
+	f.breakers.event = f.collector.feed.add
 	return f
 }
 

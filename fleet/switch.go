@@ -62,6 +62,7 @@ func (f *Fleet) Switch(of Switched, to Switch) error {
 	default:
 		return fmt.Errorf("switch target %q: %q is none of drain, eject, restore", of.Target, to)
 	}
+	b.event(Event{Kind: SwitchEvent, Subject: of.Target, Blueprint: d.file, Text: fmt.Sprintf("pool %s: %s by hand", d.pool, to)})
 	b.log.Info("switched by hand", "blueprint", d.file, "pool", d.pool, "target", of.Target, "to", string(to))
 	b.layAll(d.file)
 	b.save()

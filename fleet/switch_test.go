@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -106,12 +107,17 @@ func TestDrainOnOtherReleases(t *testing.T) {
 func TestEjectAndRestore(t *testing.T) {
 	t.Parallel()
 	n, do := switching(t)
+	var told []string
+	n.work.event = func(e Event) { told = append(told, string(e.Kind)+" "+e.Subject+" "+e.Text) }
 	do(Eject, "b", true) // nobody has looked yet
 	n.look(0)
 	do(Eject, "b", false)
 	n.wants("ejected", 1, BreakerOpen)
 	n.look(11 * time.Second)
 	n.wants("at its time", 1, BreakerHalfOpen)
+	if all := strings.Join(told, "\n"); !strings.Contains(all, "switch b pool p: eject by hand") || !strings.Contains(all, "breaker b pool p: HalfOpen") {
+		t.Errorf("events: %s", all)
+	}
 	do(Restore, "b", false)
 	n.wants("restored, but its Envoy has to forget it", 1, BreakerClosed)
 	n.b.Ejected = true

@@ -5,7 +5,7 @@ import { base, clock, short } from "./words.js";
 import { Pager, choice, search } from "./pager.js";
 
 const size = 50; // on a page
-const tones = { refusal: "bad", ejection: "bad", health: "warn", uneject: "good", edit: "busy", push: "none", rollout: "busy", envoy: "none" };
+const tones = { refusal: "bad", ejection: "bad", health: "warn", uneject: "good", edit: "busy", push: "none", rollout: "busy", envoy: "none", breaker: "warn", switch: "busy" };
 
 /** Events lists what the server tells, or what its status gives away. */
 export class Events {
@@ -24,7 +24,7 @@ export class Events {
     };
     section.querySelector(".tools").append(
       search("Search events", set("text")),
-      choice("Kind", [["", "all kinds"], ["edit", "edits"], ["push", "pushes"], ["refusal", "refusals"], ["rollout", "rollouts"], ["ejection", "ejections"], ["health", "health changes"], ["envoy", "Envoys"]], set("kind")));
+      choice("Kind", [["", "all kinds"], ["edit", "edits"], ["push", "pushes"], ["refusal", "refusals"], ["rollout", "rollouts"], ["ejection", "ejections"], ["health", "health changes"], ["breaker", "breakers"], ["switch", "by hand"], ["envoy", "Envoys"]], set("kind")));
   }
 
   show(state) {
