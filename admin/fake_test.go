@@ -121,7 +121,9 @@ func (f *fakeFleet) tell(t *fleet.Telemetry, events ...fleet.Event) {
 }
 
 func (f *fakeFleet) Reload(context.Context) (*fleet.Report, error) {
+	f.mu.Lock()
 	f.reloads++
+	f.mu.Unlock()
 	if f.report == nil {
 		return nil, errors.New("stopped")
 	}
