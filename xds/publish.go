@@ -28,7 +28,7 @@ func (g Group) Equal(o Group) bool {
 }
 
 // Publish replaces what every group gets by a snapshot alone, and has each node asked
-// for its group again; else it is as PublishGroups.
+// for its group again. Endpoint state that Overlay gave stays, of groups left out as well.
 func (s *Server) Publish(groups map[string]*Snapshot) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
