@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run build envoy grpcio axe test bench fuzz soak compose-test clean
+.PHONY: help run build envoy grpcio browser axe test bench fuzz soak compose-test clean
 
 # The release that everything is tested with; envoy.Tested says the same.
 ENVOY_VERSION := 1.40.0
@@ -60,10 +60,26 @@ grpcio: ## install Python's gRPC into .tools, for tests
 	  --target ".tools/$$wheel" 'grpcio==$(GRPCIO_VERSION)'; \
 	ln -sfn "$$wheel" .tools/grpcio.new; rm -rf .tools/grpcio; mv -f .tools/grpcio.new .tools/grpcio
 
+# The tests of the dashboard take a real browser, and npm for what judges the page. They
+# are the system's own packages: installed where that may be done without a question,
+# else told of, and the tests of the dashboard fail.
+browser: ## install Chromium and npm by apt-get, unless they are there, for tests
+	@wanted=; \
+	command -v chromium chromium-browser google-chrome >/dev/null || wanted=chromium; \
+	command -v npm >/dev/null || wanted="$$wanted npm"; \
+	[ -n "$$wanted" ] || exit 0; \
+	as=; [ "$$(id -u)" = 0 ] || as='sudo -n'; \
+	if command -v apt-get >/dev/null && $$as true 2>/dev/null; then \
+	  echo "installing $$wanted by apt-get"; \
+	  $$as apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$as apt-get install -y -qq --no-install-recommends $$wanted >/dev/null; \
+	else \
+	  echo "make browser: the tests of the dashboard need $$wanted" >&2; \
+	fi
+
 # The dashboard's page is judged by it in a real Chromium; nothing of it is shipped.
-axe: ## install axe-core into .tools, for tests
+axe: browser ## install axe-core into .tools, for tests
 	@if grep -qF '"version": "$(AXE_VERSION)"' .tools/axe/node_modules/axe-core/package.json 2>/dev/null; then exit 0; fi; \
-	npm --version >/dev/null || { echo 'make axe: npm is needed' >&2; exit 1; }; \
+	npm --version >/dev/null 2>&1 || exit 0; \
 	echo 'installing axe-core $(AXE_VERSION) into .tools'; \
 	rm -rf .tools/axe.new; mkdir -p .tools/axe.new; \
 	npm install --silent --no-audit --no-fund --no-package-lock --ignore-scripts --prefix .tools/axe.new 'axe-core@$(AXE_VERSION)'; \

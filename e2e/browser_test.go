@@ -36,8 +36,13 @@ type browser struct {
 func newBrowser(t testing.TB) *browser {
 	t.Helper()
 	binary, err := exec.LookPath("chromium")
+	for _, name := range []string{"chromium-browser", "google-chrome"} {
+		if err != nil {
+			binary, err = exec.LookPath(name)
+		}
+	}
 	if err != nil {
-		t.Fatal("chromium is needed: apt-get install chromium")
+		t.Fatal("a Chromium is needed: make browser installs it, where that is allowed")
 	}
 	options := []chromedp.ExecAllocatorOption{chromedp.ExecPath(binary), chromedp.UserDataDir(t.TempDir()), chromedp.NoSandbox, chromedp.DisableGPU}
 	for _, flag := range []string{"disable-quic", "disable-component-update", "disable-sync", "disable-background-networking", "no-first-run", "no-proxy-server"} {
