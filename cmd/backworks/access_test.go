@@ -21,23 +21,8 @@ func TestAdminBeyondThisMachine(t *testing.T) {
 		}
 		t.Run(address, func(t *testing.T) {
 			t.Parallel()
-			s := newSite(t)
-			s.serve("one")
-			args := []string{"start", "--envoy", "none", "--state-dir", "s", "--admin-listen", address, "--xds-listen", "127.0.0.1:0"}
-			if beyond {
-				p := s.run(args...)
-				p.end(2)
-				if got := p.err.String(); strings.Count(got, "\n") != 2 || !strings.Contains(got, "give --admin-token-file, or say --admin-insecure") {
-					t.Errorf("it says %q", got)
-				}
-				args = append(args, "--admin-insecure")
-			}
-			p := s.run(args...).live()
-			if beyond {
-				s.until(func() error { return p.logged(warning) })
-			} else if p.logged(warning) == nil {
-				t.Error("it warns")
-			}
+			mustBeMeant(t, beyond, "give --admin-token-file, or say --admin-insecure", "--admin-insecure", warning,
+				"--admin-listen", address, "--xds-listen", "127.0.0.1:0")
 		})
 	}
 }

@@ -19,24 +19,31 @@ func TestPlaintextBeyondThisMachine(t *testing.T) {
 		}
 		t.Run(address, func(t *testing.T) {
 			t.Parallel()
-			s := newSite(t)
-			s.serve("one")
-			args := []string{"start", "--envoy", "none", "--state-dir", "s", "--admin-listen", "127.0.0.1:0", "--xds-listen", address}
-			if beyond {
-				p := s.run(args...)
-				p.end(2)
-				if got := p.err.String(); strings.Count(got, "\n") != 2 || !strings.Contains(got, "say --xds-insecure") {
-					t.Errorf("it says %q", got)
-				}
-				args = append(args, "--xds-insecure")
-			}
-			p := s.run(args...).live()
-			if beyond {
-				s.until(func() error { return p.logged(warning) })
-			} else if p.logged(warning) == nil {
-				t.Error("it warns")
-			}
+			mustBeMeant(t, beyond, "say --xds-insecure", "--xds-insecure", warning, "--admin-listen", "127.0.0.1:0", "--xds-listen", address)
 		})
+	}
+}
+
+// mustBeMeant starts with listeners of which one is beyond this machine, or none is: the
+// first is refused, saying so, until flag says that it is meant, and then warned of.
+func mustBeMeant(t *testing.T, beyond bool, saying, flag, warning string, listeners ...string) {
+	t.Helper()
+	s := newSite(t)
+	s.serve("one")
+	args := append([]string{"start", "--envoy", "none", "--state-dir", "s"}, listeners...)
+	if beyond {
+		p := s.run(args...)
+		p.end(2)
+		if got := p.err.String(); strings.Count(got, "\n") != 2 || !strings.Contains(got, saying) {
+			t.Errorf("it says %q", got)
+		}
+		args = append(args, flag)
+	}
+	p := s.run(args...).live()
+	if beyond {
+		s.until(func() error { return p.logged(warning) })
+	} else if p.logged(warning) == nil {
+		t.Error("it warns")
 	}
 }
 
