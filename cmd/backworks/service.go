@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"io"
+	"os"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 
 	"github.com/hashicorp/go-hclog"
@@ -60,6 +62,7 @@ func start(ctx context.Context, f startFlags, stdout, stderr io.Writer) error {
 	signals, stop := takeSignals()
 	defer stop()
 	defer s.close()
+	collectLess()
 	for _, step := range []func(context.Context) error{s.find, s.open, s.load, s.publish, s.listen, s.prepareEnvoy} {
 		if err := step(ctx); err != nil {
 			return err
@@ -67,6 +70,19 @@ func start(ctx context.Context, f startFlags, stdout, stderr io.Writer) error {
 	}
 	s.log.SetLevel(f.logLevel())
 	return s.run(ctx, signals)
+}
+
+// garbage is how far the heap grows over what is live before it is collected, in per
+// cent. An edit is a burst of garbage over all that is served; at Go's 100 a collection
+// falls into most of them and costs an edit of a large file a fifth of its time, at 200
+// that is gone and a fleet of 5,000 costs 3 % more memory (measured by e2e/load).
+const garbage = 200
+
+// collectLess sets that, unless $GOGC says what the user wants.
+func collectLess() {
+	if _, set := os.LookupEnv("GOGC"); !set {
+		debug.SetGCPercent(garbage)
+	}
 }
 
 // close undoes the steps, the last one first.
