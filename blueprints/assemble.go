@@ -113,6 +113,7 @@ func (a *attempt) checkReferences(pools map[string]bool) {
 	known := slices.Sorted(maps.Keys(pools))
 	messages := map[string]string{} // by the missing pool
 	for _, p := range a.parts {
+		a.checkServices(p, known)
 		own := map[string]bool{}
 		for _, x := range p.own {
 			own[x.Name] = true

@@ -19,6 +19,9 @@ type decoder struct {
 
 	problems Problems
 	deps     dependencies
+	// services are the pools that plugins make, references those that they name.
+	services   []*Pool
+	references []reference
 }
 
 // decodable is a spec type that reads itself from a node.

@@ -83,17 +83,9 @@ func (*endpoints) kind(*field) string { return "list, mapping by name, or mappin
 func (*endpoints) inside() []inner    { return []inner{{"[]", reflect.TypeFor[endpointSpec]()}} }
 
 func (*plugins) schema(s *schema, _ *field) object {
-	byName := object{"proxy": s.ref(reflect.TypeFor[proxyPlugin]())}
-	for _, p := range laterPlugins {
-		byName[p] = switchedOff()
-	}
-	for _, p := range foreignPlugins {
-		byName[p] = object{"description": "This key has no effect.", "deprecated": true}
-	}
-	return anyOf(
-		object{"type": []string{"object", "null"}, "properties": byName, "additionalProperties": externalPlugin()},
-		object{"type": "array", "items": anyOf(listed("type", s), listed("name", s))},
-	)
+	byName := s.mapping(reflect.TypeFor[plugins]())
+	byName["additionalProperties"] = externalPlugin()
+	return anyOf(byName, object{"type": "array", "items": anyOf(listed("type", s), listed("name", s))})
 }
 
 func externalPlugin() object {
@@ -102,13 +94,27 @@ func externalPlugin() object {
 
 // listed is a plugin in a list, with its name under key.
 func listed(key string, s *schema) object {
-	proxy := object{"allOf": []object{s.ref(reflect.TypeFor[proxyPlugin]()),
-		{"type": "object", "properties": object{key: object{"const": "proxy"}}, "required": []string{key}}}}
-	later := object{"allOf": []object{switchedOff(),
-		{"type": "object", "properties": object{key: object{"enum": laterPlugins}}, "required": []string{key}}}}
-	foreign := object{"type": "object", "properties": object{key: object{"enum": foreignPlugins}}, "required": []string{key}}
-	other := object{"allOf": []object{externalPlugin(), {"required": []string{key}, "properties": object{key: object{"type": "string"}}}}}
-	return anyOf(proxy, later, foreign, other)
+	options := []object{{"allOf": []object{externalPlugin(), {"required": []string{key}, "properties": object{key: object{"type": "string"}}}}}}
+	for _, f := range typeOf(reflect.TypeFor[plugins]()).fields {
+		named := object{"type": "object", "properties": object{key: object{"const": f.name}}, "required": []string{key}}
+		switch {
+		case f.absent:
+			named = object{"allOf": []object{switchedOff(), named}}
+		case !f.ignored:
+			named = object{"allOf": []object{s.of(f.typ, &f), named}}
+		}
+		options = append(options, named)
+	}
+	return anyOf(options...)
 }
+
 func (*plugins) kind(*field) string { return "mapping by name, or list with type" }
-func (*plugins) inside() []inner    { return []inner{{".proxy", reflect.TypeFor[proxyPlugin]()}} }
+func (*plugins) inside() []inner {
+	var out []inner
+	for _, f := range typeOf(reflect.TypeFor[plugins]()).fields {
+		if !f.ignored && !f.absent {
+			out = append(out, inner{"." + f.name, f.typ})
+		}
+	}
+	return out
+}

@@ -36,6 +36,8 @@ type Blueprint struct {
 	// ResponseHeaders for every answer.
 	RequestHeaders, ResponseHeaders Headers
 	PathRewrite                     *Rewrite
+	// Policies hold for all endpoints that do not say otherwise.
+	Policies Policies
 }
 
 // Nodes says which Envoys get a blueprint; without any rule it fits all.
@@ -138,8 +140,8 @@ type Pool struct {
 	// ResolveByEnvoy leaves host names to Envoy's DNS, for fleets whose DNS
 	// differs from the management server's; weights then stay fixed.
 	ResolveByEnvoy bool
-	// TLS says that the targets speak HTTPS.
-	TLS bool
+	// TLS says that the targets speak HTTPS, HTTP2 that they speak HTTP/2 alone.
+	TLS, HTTP2 bool
 	// PathPrefix is the path of the targets' URLs, without a slash at its end.
 	PathPrefix string
 	// RequestHeaders and ResponseHeaders are the pool's own; empty for "default".
@@ -219,6 +221,8 @@ type Endpoint struct {
 	Metrics *MetricsAnswer
 	// RequestHeaders and ResponseHeaders are united with the blueprint's and win.
 	RequestHeaders, ResponseHeaders Headers
+	// Policies are those that the endpoint says something of.
+	Policies Policies
 
 	written string // the path as in the file, where a secret may be its source
 	step    *step

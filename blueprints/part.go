@@ -30,6 +30,8 @@ type part struct {
 	declared  map[string]bool
 	endpoints []*Endpoint
 	listed    bool // the key endpoints is there
+	// references are pools that plugins name.
+	references []reference
 	// settings are the main file's: all of a Blueprint that is in no list.
 	settings Blueprint
 	// implicit is the endpoint of a blueprint without endpoints.
@@ -80,8 +82,8 @@ func (p *part) fill(d *decoder, top *yaml.Node, main bool) {
 	if !main {
 		d.onlyMain(doc)
 	}
-	config := &doc.Plugins.proxy.Config
-	on := doc.Plugins.proxy.Enabled.or(true)
+	config := &doc.Plugins.Proxy.Config
+	on := doc.Plugins.Proxy.Enabled.or(true)
 	if config.Targets.given() && on {
 		p.declared["default"] = true
 		p.pools = append(p.pools, d.pool("default", config.at, &config.poolSpec))
@@ -103,6 +105,7 @@ func (p *part) fill(d *decoder, top *yaml.Node, main bool) {
 		}
 	}
 	p.settings = d.settings(doc)
+	p.addServices(d)
 	if p.declared["default"] {
 		p.implicit = &Endpoint{Position: d.position(config.at), Handler: HandlerProxy,
 			Path:  Path{Raw: "/*", Segments: []Segment{{Rest: true}}},
@@ -112,11 +115,11 @@ func (p *part) fill(d *decoder, top *yaml.Node, main bool) {
 
 // onlyMain refuses in an included file what holds for the whole blueprint.
 func (d *decoder) onlyMain(doc *document) {
-	c := &doc.Plugins.proxy.Config
-	for _, a := range []at{doc.Nodes.at, doc.Rollout.at, doc.Server.at, doc.Dashboard.at,
+	c := &doc.Plugins.Proxy.Config
+	for _, a := range append(doc.Plugins.policies(), doc.Nodes.at, doc.Rollout.at, doc.Server.at, doc.Dashboard.at,
 		c.Targets.at, c.LoadBalancing.at, c.CircuitBreaker.at, c.HealthCheck.at, c.Timeout.at, c.ConnectTimeout.at, c.RetryAttempts.at,
 		c.RetryUnsafe.at, c.PreserveHost.at, c.Resolve.at, c.TransformRequest.at, c.TransformResponse.at, c.Transformations.at, c.Headers.at,
-		c.Metrics.at, c.PathRewrite.at} {
+		c.Metrics.at, c.PathRewrite.at) {
 		if a.given() {
 			d.fail(a, "belongs in the main file: an included file adds endpoints and plugins.proxy.config.upstreams")
 		}
@@ -124,9 +127,10 @@ func (d *decoder) onlyMain(doc *document) {
 }
 
 func (d *decoder) settings(doc *document) Blueprint {
-	proxy := &doc.Plugins.proxy
+	proxy := &doc.Plugins.Proxy
 	b := Blueprint{
-		Name: doc.Name.v, Release: doc.Version.v, Description: doc.Description.v,
+		Policies: d.policies(&doc.Plugins),
+		Name:     doc.Name.v, Release: doc.Version.v, Description: doc.Description.v,
 		Nodes: d.nodes(&doc.Nodes), Rollout: d.rollout(&doc.Rollout), Server: d.server(&doc.Server),
 		Dashboard: Dashboard{Position: d.position(doc.Dashboard.at), Enabled: doc.Dashboard.Enabled.or(true), Port: doc.Dashboard.Port.or(8081)},
 		Metrics:   Metrics{Enabled: proxy.Config.Metrics.Enabled.or(true), Detailed: proxy.Config.Metrics.Detailed.or(false)},

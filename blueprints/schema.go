@@ -60,6 +60,9 @@ func (s *schema) of(t reflect.Type, f *field) object {
 
 func (s *schema) ref(t reflect.Type) object {
 	name := strings.TrimSuffix(t.Name(), "Spec")
+	if _, of, generic := strings.Cut(name, "["); generic { // as pluginSpec[backworks/blueprints.corsSpec]
+		name = strings.TrimSuffix(of[strings.LastIndex(of, ".")+1:], "Spec]") + "Plugin"
+	}
 	if s.defs[name] == nil {
 		s.defs[name] = object{} // ends recursion
 		s.defs[name] = s.mapping(t)

@@ -42,7 +42,9 @@ type endpointConfig struct {
 	Static  *staticSpec      `yaml:"static" doc:"For handler static."`
 	Metrics *metricsPageSpec `yaml:"metrics" doc:"For handler metrics."`
 
-	_ absent `yaml:"tls,auth,rate_limit,cache,cors,compression,access_log,tracing,discovery"`
+	CORS *overrideSpec[corsSpec] `yaml:"cors" doc:"The plugin cors for this endpoint."`
+
+	_ absent `yaml:"tls,auth,rate_limit,cache,compression,access_log,tracing,discovery"`
 }
 
 // routeSpec is an endpoint's config.proxy: the way to a pool, or, where it has

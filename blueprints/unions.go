@@ -166,61 +166,6 @@ func (e *endpoints) add(d *decoder, s *endpointSpec, n *yaml.Node, p *step) {
 	}
 }
 
-// plugins are a mapping by name, or a list of mappings with the key type.
-type plugins struct {
-	at
-	proxy proxyPlugin
-}
-
-// laterPlugins are policies that other versions have.
-var laterPlugins = []string{"tls", "auth", "rate_limit", "cache", "cors", "compression", "access_log", "tracing", "discovery"}
-
-// foreignPlugins are policies of older files that a proxy does not have.
-var foreignPlugins = []string{"capture", "ai"}
-
-func (s *plugins) decode(d *decoder, n *yaml.Node, p *step, _ *field) {
-	s.at = place(n, p)
-	switch {
-	case n.Kind == yaml.MappingNode:
-		d.pairs(n, p, func(k, v *yaml.Node) { s.plugin(d, k.Value, place(k, p.under(k.Value)), v, p.under(k.Value)) })
-	case n.Kind == yaml.SequenceNode:
-		for i, c := range n.Content {
-			c = resolve(c)
-			name := find(c, "type", "name")
-			if name == nil || name.Kind != yaml.ScalarNode {
-				d.fail(place(c, p.item(i)), `needs the key "type" with the plugin's name`)
-				continue
-			}
-			s.plugin(d, name.Value, place(name, p.item(i).under("type")), c, p.item(i))
-		}
-	case !isNull(n):
-		d.fail(s.at, "must be a mapping of plugin names, or a list of plugins, got ", kindOf(n))
-	}
-}
-
-func (s *plugins) plugin(d *decoder, name string, a at, n *yaml.Node, p *step) {
-	switch {
-	case name == "proxy" && s.proxy.given():
-		d.fail(a, "stands here a second time, the first is at line ", strconv.Itoa(s.proxy.line))
-	case name == "proxy":
-		d.value(reflect.ValueOf(&s.proxy), n, p, nil)
-	case contains(laterPlugins, name):
-		d.absentPolicy(name, a, n)
-	case contains(foreignPlugins, name):
-		d.warn(a, "has no effect: a proxy only passes requests on; Envoy's access log and /metrics show the traffic")
-	case external(n):
-		d.warn(a, "has no effect: external plugins are not run here; put that code behind a target and use handler proxy")
-	default:
-		message := []string{"is not a known plugin"}
-		if m := suggest(name, append([]string{"proxy"}, laterPlugins...)); m != "" {
-			message = append(message, ": did you mean ", strconv.Quote(m), "?")
-		} else {
-			message = append(message, `: this version has "proxy"`)
-		}
-		d.fail(a, message...)
-	}
-}
-
 // external says that a plugin is a program of the user's.
 func external(n *yaml.Node) bool {
 	kind := find(resolve(n), "plugin_type")

@@ -105,13 +105,7 @@ func (b *builder) dns(c *clusterv3.Cluster, p *blueprints.Pool) {
 func (b *builder) httpOptions(p *blueprints.Pool) *upstreamsv3.HttpProtocolOptions {
 	o := &upstreamsv3.HttpProtocolOptions{
 		CommonHttpProtocolOptions: &corev3.HttpProtocolOptions{IdleTimeout: duration(upstreamIdle)},
-		UpstreamProtocolOptions: &upstreamsv3.HttpProtocolOptions_ExplicitHttpConfig_{
-			ExplicitHttpConfig: &upstreamsv3.HttpProtocolOptions_ExplicitHttpConfig{
-				ProtocolConfig: &upstreamsv3.HttpProtocolOptions_ExplicitHttpConfig_HttpProtocolOptions{
-					HttpProtocolOptions: &corev3.Http1ProtocolOptions{},
-				},
-			},
-		},
+		UpstreamProtocolOptions:   &upstreamsv3.HttpProtocolOptions_ExplicitHttpConfig_{ExplicitHttpConfig: protocol(p)},
 	}
 	if p.Breaker != nil {
 		o.OutlierDetection = &upstreamsv3.HttpProtocolOptions_OutlierDetection{ErrorMatcher: failures()}
@@ -120,6 +114,17 @@ func (b *builder) httpOptions(p *blueprints.Pool) *upstreamsv3.HttpProtocolOptio
 		o.UpstreamHttpProtocolOptions = &corev3.UpstreamHttpProtocolOptions{AutoSni: true, AutoSanValidation: true}
 	}
 	return o
+}
+
+func protocol(p *blueprints.Pool) *upstreamsv3.HttpProtocolOptions_ExplicitHttpConfig {
+	if p.HTTP2 {
+		return &upstreamsv3.HttpProtocolOptions_ExplicitHttpConfig{
+			ProtocolConfig: &upstreamsv3.HttpProtocolOptions_ExplicitHttpConfig_Http2ProtocolOptions{Http2ProtocolOptions: &corev3.Http2ProtocolOptions{}},
+		}
+	}
+	return &upstreamsv3.HttpProtocolOptions_ExplicitHttpConfig{
+		ProtocolConfig: &upstreamsv3.HttpProtocolOptions_ExplicitHttpConfig_HttpProtocolOptions{HttpProtocolOptions: &corev3.Http1ProtocolOptions{}},
+	}
 }
 
 // circuitBreakers are Envoy's limits, not the blueprint's breaker. The default of

@@ -6,6 +6,7 @@ import (
 	mutationv3 "github.com/envoyproxy/go-control-plane/envoy/config/common/mutation_rules/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	corsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/cors/v3"
 	headermutationv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/header_mutation/v3"
 	headertometadatav3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/header_to_metadata/v3"
 	healthcheckv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/health_check/v3"
@@ -21,6 +22,7 @@ import (
 const (
 	headerFilter    = "envoy.filters.http.header_mutation"
 	healthFilter    = "envoy.filters.http.health_check"
+	corsFilter      = "envoy.filters.http.cors"
 	parameterFilter = "envoy.filters.http.header_to_metadata"
 	routerFilter    = "envoy.filters.http.router"
 )
@@ -44,6 +46,9 @@ func (b *builder) filters() []*hcmv3.HttpFilter {
 	add(headerFilter, b.answerHeaders(), b.hasAnswerHeaders())
 	// Before all that could refuse a request: a health probe has no credentials.
 	add(healthFilter, b.health(), b.ownHealth())
+	// Before all that asks who a client is: a browser sends no credentials with its
+	// preflight request, and must be able to read a refusal.
+	add(corsFilter, &corsv3.Cors{}, used(b, corsOf))
 	// Each route says which parameters of its path it wants.
 	add(parameterFilter, &headertometadatav3.Config{}, b.usesParameters())
 	// Last by Envoy's rule: it ends the chain.

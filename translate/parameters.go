@@ -5,7 +5,6 @@ import (
 
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	headertometadatav3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/header_to_metadata/v3"
-	"google.golang.org/protobuf/types/known/anypb"
 
 	"backworks/blueprints"
 )
@@ -37,10 +36,7 @@ func (b *builder) readParameters(r *routev3.Route, e *blueprints.Endpoint) {
 	if rules == nil {
 		return
 	}
-	if r.TypedPerFilterConfig == nil {
-		r.TypedPerFilterConfig = map[string]*anypb.Any{}
-	}
-	r.TypedPerFilterConfig[parameterFilter] = b.typed(&headertometadatav3.Config{RequestRules: rules})
+	b.setting(r, parameterFilter, &headertometadatav3.Config{RequestRules: rules})
 }
 
 // usesParameters says that some endpoint has a placeholder for one.

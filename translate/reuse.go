@@ -104,6 +104,6 @@ func forRoutes(p *blueprints.Pool) blueprints.Pool {
 func forListeners(bp *blueprints.Blueprint) blueprints.Blueprint {
 	return blueprints.Blueprint{
 		Server: bp.Server, Metrics: bp.Metrics, PathRewrite: bp.PathRewrite,
-		RequestHeaders: bp.RequestHeaders, ResponseHeaders: bp.ResponseHeaders,
+		RequestHeaders: bp.RequestHeaders, ResponseHeaders: bp.ResponseHeaders, Policies: bp.Policies,
 	}
 }

@@ -6,7 +6,6 @@ import (
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
-	"google.golang.org/protobuf/types/known/anypb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"backworks/blueprints"
@@ -87,8 +86,9 @@ func (b *builder) route(e *blueprints.Endpoint, names []string, between blueprin
 		ResponseHeadersToRemove: h.Remove,
 	}
 	if b.takesAway(h.Remove) {
-		r.TypedPerFilterConfig = map[string]*anypb.Any{headerFilter: b.typed(&routev3.FilterConfig{Disabled: true})}
+		b.setting(r, headerFilter, &routev3.FilterConfig{Disabled: true})
 	}
+	b.plugins(r, e)
 	b.readParameters(r, e)
 	return r
 }
