@@ -168,6 +168,15 @@ type Breaker struct {
 	RecoveryTimeout time.Duration
 	// HalfOpenMaxCalls is the number of trial requests after that; 3 by default.
 	HalfOpenMaxCalls int
+	// SuccessThreshold is the number of good ones that close it; HalfOpenMaxCalls by
+	// default.
+	SuccessThreshold int
+	// Failures says which answers are failures; FailServer by default.
+	Failures Failures
+	// RecoveryGrowth is how many times longer the target is out after each trial that
+	// failed, up to MaxRecovery; 1 by default.
+	RecoveryGrowth float64
+	MaxRecovery    time.Duration
 }
 
 // HealthCheck is the active check of a pool's targets.

@@ -132,6 +132,7 @@ func (d *decoder) breaker(p *Pool, s *poolSpec) {
 			return t.CircuitBreaker.at, d.unitedBreaker(&t.CircuitBreaker, &s.CircuitBreaker)
 		},
 		func(b Breaker) Breaker { b.Position = Position{}; return b })
+	d.growth(p, s)
 }
 
 // shared is what the targets' own key comes to, united with the pool's: the same
@@ -158,18 +159,6 @@ func shared[T comparable](d *decoder, s *poolSpec, key string, pool at, own func
 		}
 	}
 	return first, by
-}
-
-func (d *decoder) unitedBreaker(own, pool *breakerSpec) *Breaker {
-	if !own.given() && !pool.given() || !own.Enabled.or(pool.Enabled.or(true)) {
-		return nil
-	}
-	return &Breaker{
-		Position:         d.position(pick(own.at, pool.at)),
-		FailureThreshold: own.FailureThreshold.or(pool.FailureThreshold.or(5)),
-		RecoveryTimeout:  own.RecoveryTimeout.or(pool.RecoveryTimeout.or(time.Minute)),
-		HalfOpenMaxCalls: own.HalfOpenMaxCalls.or(pool.HalfOpenMaxCalls.or(3)),
-	}
 }
 
 func (d *decoder) united(own, pool *healthCheckSpec) *HealthCheck {

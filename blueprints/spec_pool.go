@@ -5,7 +5,7 @@ package blueprints
 type poolSpec struct {
 	Targets        list[targetSpec] `yaml:"targets" doc:"The servers of the pool; a string stands for a target's url."`
 	LoadBalancing  loadBalancing    `yaml:"load_balancing" default:"weighted_round_robin" doc:"How requests are spread over the targets. ip_hash and random do not follow weights."`
-	CircuitBreaker breakerSpec      `yaml:"circuit_breaker" doc:"Takes a failing target out for a while. Failures are the statuses 500 and 502 to 599, and connection errors. Without it, none is taken out."`
+	CircuitBreaker breakerSpec      `yaml:"circuit_breaker" doc:"Takes a failing target out for a while. Failures are the statuses 500 and 502 to 599, unless failures says otherwise, and connection errors. Without it, none is taken out."`
 	HealthCheck    healthCheckSpec  `yaml:"health_check,health_checks" doc:"Asks each target for its health: true, false, or a mapping. What a target's own health_check does not say, holds from here."`
 	Timeout        duration         `yaml:"timeout" default:"30s" above:"0" doc:"How long a request may take, retries included; a target's own goes first."`
 	ConnectTimeout duration         `yaml:"connect_timeout" default:"5s" above:"0" doc:"How long a connection to a target may take to open."`
@@ -84,6 +84,10 @@ type breakerSpec struct {
 	FailureThreshold integer  `yaml:"failure_threshold" default:"5" min:"1" max:"4294967295" doc:"Failures in a row that open it."`
 	RecoveryTimeout  duration `yaml:"recovery_timeout" default:"60s" above:"0" doc:"How long the target gets nothing."`
 	HalfOpenMaxCalls integer  `yaml:"half_open_max_calls" default:"3" min:"1" max:"4294967295" doc:"Trial requests after that."`
+	SuccessThreshold integer  `yaml:"success_threshold" min:"1" max:"4294967295" doc:"Good trials that close it; half_open_max_calls of them without it."`
+	Failures         str      `yaml:"failures" enum:"5xx|gateway" default:"5xx" doc:"Which answers are failures: 5xx are 500 and 502 to 599, gateway 502 to 504. Connection errors are in any case."`
+	RecoveryGrowth   number   `yaml:"recovery_growth" default:"1" min:"1" max:"100" doc:"How many times longer the target gets nothing after each trial that failed; closing it begins anew with recovery_timeout."`
+	MaxRecovery      duration `yaml:"max_recovery_timeout" above:"0" doc:"What recovery_growth is bounded by; ten times recovery_timeout without it."`
 
 	_ ignored `yaml:"request_volume_threshold,success_rate_threshold,timeout" doc:"has no effect: failures in a row are counted; use failure_threshold"`
 }

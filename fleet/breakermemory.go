@@ -32,6 +32,7 @@ type keptBreaker struct {
 	Since     time.Time    `json:"since"`
 	Until     time.Time    `json:"until"`
 	Reason    string       `json:"reason"`
+	Openings  int          `json:"openings"`
 }
 
 // keptDrained is a target that was drained, as it is kept.
@@ -117,7 +118,7 @@ func (b *breakers) save() {
 		for name, pool := range pools {
 			for a, c := range pool.circuits {
 				if c.state != BreakerClosed {
-					list.Breakers = append(list.Breakers, keptBreaker{at.file, at.node, name, a, c.state, c.since, c.until, c.reason})
+					list.Breakers = append(list.Breakers, keptBreaker{at.file, at.node, name, a, c.state, c.since, c.until, c.reason, c.openings})
 				}
 			}
 		}
@@ -141,7 +142,7 @@ func (b *breakers) recall(now time.Time) {
 	}
 	for _, k := range list.Breakers {
 		at := place{k.Blueprint, k.Node}
-		c := &circuit{state: BreakerOpen, since: k.Since, until: k.Until, reason: k.Reason}
+		c := &circuit{state: BreakerOpen, since: k.Since, until: k.Until, reason: k.Reason, openings: k.Openings}
 		switch k.State {
 		case BreakerOpen:
 		case BreakerHalfOpen:

@@ -2,7 +2,6 @@ package fleet
 
 import (
 	"fmt"
-	"slices"
 	"time"
 
 	"backworks/blueprints"
@@ -28,6 +27,7 @@ type circuit struct {
 	since, until time.Time // until: when an open one is to be tried
 	reason       string
 	turns        map[BreakerState]uint64 // how often it came to each state
+	openings     int                     // how often it opened since it was closed
 	// renewed: it was closed by hand, and the target is taken out of the pool until that
 	// is seen, since nothing else ends Envoy's own ejection.
 	renewed bool
@@ -46,12 +46,16 @@ func (c *circuit) turn(to BreakerState, now time.Time, reason string) {
 		c.turns = map[BreakerState]uint64{}
 	}
 	c.turns[to]++
-	*c = circuit{state: to, since: now, reason: reason, turns: c.turns}
+	*c = circuit{state: to, since: now, reason: reason, turns: c.turns, openings: c.openings}
+	if to == BreakerClosed {
+		c.openings = 0
+	}
 }
 
 func (c *circuit) open(now time.Time, br *blueprints.Breaker, reason string) {
 	c.turn(BreakerOpen, now, reason)
-	c.until = now.Add(br.RecoveryTimeout)
+	c.openings++
+	c.until = now.Add(br.Recovery(c.openings))
 }
 
 // restore closes it by hand; with renew also where it may be open and nobody has seen that
@@ -79,7 +83,7 @@ func (c *circuit) judge(h envoy.Host, stats map[string]uint64, br *blueprints.Br
 	}
 	c.started = h.RequestsTotal - c.base.RequestsTotal
 	failed := h.RequestsError - c.base.RequestsError
-	if failed > c.excused && onlyOthers(c.codes, stats, failed) {
+	if failed > c.excused && onlyOthers(br.Failures, c.codes, stats, failed) {
 		c.excused = failed
 	}
 	switch {
@@ -92,22 +96,18 @@ func (c *circuit) judge(h envoy.Host, stats map[string]uint64, br *blueprints.Br
 	}
 	c.admitted = c.admitted || !h.Ejected
 	c.good = h.RequestsSuccess - c.base.RequestsSuccess + c.excused
-	wanted := uint64(br.HalfOpenMaxCalls)
+	wanted, calls := uint64(br.SuccessThreshold), uint64(br.HalfOpenMaxCalls)
 	if c.good >= wanted {
 		c.turn(BreakerClosed, now, fmt.Sprintf("%d trial requests were good", c.good))
 		return
 	}
-	c.full = c.good+h.RequestsActive >= wanted
+	c.full = c.good+h.RequestsActive >= wanted || h.RequestsActive >= calls
 }
-
-// notFailures are the codes of errors, as Envoy counts them, that are no failures of a
-// target.
-var notFailures = []string{"501"}
 
 // onlyOthers says that as many answers of codes which are no failures came to the pool's
 // requests as Envoy counts errors of one target, and none of codes that are. When it is
 // not sure, they are failures.
-func onlyOthers(before, now map[string]uint64, errors uint64) bool {
+func onlyOthers(fails blueprints.Failures, before, now map[string]uint64, errors uint64) bool {
 	if before == nil || now == nil {
 		return false
 	}
@@ -116,7 +116,7 @@ func onlyOthers(before, now map[string]uint64, errors uint64) bool {
 		code, is := cutCode(name)
 		switch {
 		case !is || n <= before[name]:
-		case slices.Contains(notFailures, code):
+		case !fails.Counts(code):
 			excused += n - before[name]
 		default:
 			return false

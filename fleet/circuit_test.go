@@ -21,7 +21,7 @@ type two struct {
 func newTwo(t *testing.T) *two {
 	x := &two{T: t, now: time.Unix(1_700_000_000, 0), is: &poolBreaker{circuits: map[string]*circuit{}}}
 	x.pool = &blueprints.Pool{
-		Name: "p", Algorithm: blueprints.RoundRobin, Breaker: &blueprints.Breaker{RecoveryTimeout: 10 * time.Second, HalfOpenMaxCalls: 3},
+		Name: "p", Algorithm: blueprints.RoundRobin, Breaker: &blueprints.Breaker{RecoveryTimeout: 10 * time.Second, HalfOpenMaxCalls: 3, SuccessThreshold: 3},
 		Targets: []*blueprints.Target{{Host: "10.0.0.1", Port: 1, Weight: 1}, {Host: "10.0.0.2", Port: 1, Weight: 1}},
 	}
 	x.a, x.b = envoy.Host{EDSHealth: "HEALTHY"}, envoy.Host{EDSHealth: "HEALTHY"}
@@ -113,7 +113,7 @@ func TestWhatIsNoFailure(t *testing.T) {
 		"nothing is known":  {nil, false},
 		"others that count": {map[string]uint64{"external.upstream_rq_501": 6, noneHealthy: 7}, true},
 	} {
-		if got := onlyOthers(before, c.now, 2); got != c.want {
+		if got := onlyOthers(blueprints.FailServer, before, c.now, 2); got != c.want {
 			t.Errorf("%s: %v", name, got)
 		}
 	}

@@ -3,6 +3,7 @@ package fleet
 import (
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -35,9 +36,10 @@ const (
 const breakerStats = `(?:` + noneHealthy + `|` + dropped + `|(?:external|retry)\.upstream_rq_5\d\d)`
 
 // cutCode gives the status in the name of a counter of answers.
-func cutCode(name string) (string, bool) {
-	_, code, is := strings.Cut(name, ".upstream_rq_")
-	return code, is
+func cutCode(name string) (status int, is bool) {
+	_, code, _ := strings.Cut(name, ".upstream_rq_")
+	status, err := strconv.Atoi(code)
+	return status, err == nil
 }
 
 // sight is a pool as an Envoy has it.

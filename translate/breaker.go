@@ -15,6 +15,9 @@ import (
 // target, and Envoy counts it unless told otherwise.
 const failureStatus = "50[02-9]|5[1-9][0-9]"
 
+// gatewayStatus matches those that are, where only gateways' errors count.
+const gatewayStatus = "50[2-4]"
+
 // ejectionSweep is how often Envoy looks for targets whose time out is over.
 const ejectionSweep = 500 * time.Millisecond
 
@@ -58,9 +61,13 @@ func outlierDetection(p *blueprints.Pool) *clusterv3.OutlierDetection {
 
 // failures is the error matcher that goes with outlierDetection. Failures to
 // connect and resets count in any case.
-func failures() *matcherconfigv3.MatchPredicate {
+func failures(br *blueprints.Breaker) *matcherconfigv3.MatchPredicate {
+	pattern := failureStatus
+	if br.Failures == blueprints.FailGateway {
+		pattern = gatewayStatus
+	}
 	return &matcherconfigv3.MatchPredicate{Rule: &matcherconfigv3.MatchPredicate_HttpResponseHeadersMatch{
-		HttpResponseHeadersMatch: &matcherconfigv3.HttpHeadersMatch{Headers: []*routev3.HeaderMatcher{status(failureStatus)}},
+		HttpResponseHeadersMatch: &matcherconfigv3.HttpHeadersMatch{Headers: []*routev3.HeaderMatcher{status(pattern)}},
 	}}
 }
 

@@ -108,7 +108,7 @@ func (b *builder) httpOptions(p *blueprints.Pool) *upstreamsv3.HttpProtocolOptio
 		UpstreamProtocolOptions:   &upstreamsv3.HttpProtocolOptions_ExplicitHttpConfig_{ExplicitHttpConfig: protocol(p)},
 	}
 	if p.Breaker != nil {
-		o.OutlierDetection = &upstreamsv3.HttpProtocolOptions_OutlierDetection{ErrorMatcher: failures()}
+		o.OutlierDetection = &upstreamsv3.HttpProtocolOptions_OutlierDetection{ErrorMatcher: failures(p.Breaker)}
 	}
 	if p.TLS {
 		o.UpstreamHttpProtocolOptions = &corev3.UpstreamHttpProtocolOptions{AutoSni: true, AutoSanValidation: true}
