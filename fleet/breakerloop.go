@@ -4,13 +4,11 @@ import (
 	"context"
 	"regexp"
 	"strings"
-	"sync"
 	"time"
 
 	"backworks/blueprints"
 	"backworks/envoy"
 	"backworks/translate"
-	"backworks/xds"
 )
 
 const (
@@ -21,14 +19,8 @@ const (
 	restAfterLook, idleRestAfterLook = 5, 20
 )
 
-// workBreakers keeps looking at every Envoy that can be asked, each at its own pace,
-// until ctx ends.
-func (f *Fleet) workBreakers(ctx context.Context) {
-	var all sync.WaitGroup
-	defer all.Wait()
-	for _, a := range f.admins {
-		all.Go(func() { f.workBreakersOf(ctx, &looker{admin: a}) })
-	}
+// loseBreakers lets go of breakers that nobody can see any more, until ctx ends.
+func (f *Fleet) loseBreakers(ctx context.Context) {
 	lose := time.NewTicker(blind / 6)
 	defer lose.Stop()
 	for {
@@ -41,101 +33,23 @@ func (f *Fleet) workBreakers(ctx context.Context) {
 	}
 }
 
-func (f *Fleet) workBreakersOf(ctx context.Context, l *looker) {
-	for {
-		began, switched := time.Now(), f.breakers.whenSwitched()
-		pace := f.look(ctx, l)
-		took := time.Since(began)
-		rest := restAfterLook * took
-		switch {
-		case pace == idleLook:
-			rest = max(rest, min(idleRestAfterLook*took, 2*idleLook))
-		case l.narrows:
-			l.allAt, rest = time.Now().Add(max(idleLook, idleRestAfterLook*took)), 0
-		}
-		select {
-		case <-time.After(max(pace-took, rest)):
-		case <-switched:
-		case <-ctx.Done():
-			return
-		}
-	}
-}
-
-// looker is an Envoy to look at, and the group that it was found to be of.
-type looker struct {
-	admin *admin
-	node  string
-	file  string
-	found time.Time
-	// narrows: the last look was at all pools, and while some are being tried, the others
-	// are looked at only from allAt on.
-	narrows bool
-	allAt   time.Time
-}
-
-// groupOf is that of the Envoy, "" when no blueprint is for it. To find it, all nodes are
-// looked through.
-func (f *Fleet) groupOf(l *looker, e Envoy) string {
-	if l.node != e.Node || time.Since(l.found) > idleLook {
-		file, _ := f.Groups.Group(xds.Node{ID: e.Node, Cluster: e.Cluster, Metadata: f.metadata(e.Node)})
-		l.node, l.file, l.found = e.Node, file, time.Now()
-	}
-	return l.file
-}
-
-// look looks at one Envoy, takes its breakers on, and says when to look again.
-func (f *Fleet) look(ctx context.Context, l *looker) time.Duration {
-	l.narrows = false
-	e := l.admin.know()
-	if e.Error != "" {
-		return idleLook / 2
-	}
-	file := f.groupOf(l, e)
-	at := place{file, e.Node}
-	pools := f.breakers.watched(at)
-	if len(pools) == 0 {
-		return idleLook
-	}
-	every := len(pools)
-	if time.Now().Before(l.allAt) {
-		pools = f.breakers.trying(at, pools)
-	} else {
-		f.breakers.forget(at, pools)
-	}
-	ctx, cancel := context.WithTimeout(ctx, askLimit)
-	defer cancel()
-	seen, err := lookAtPools(ctx, e.Admin, pools)
-	if err == nil {
-		err = f.breakers.addStats(ctx, at, e.Admin, pools, seen)
-	}
-	if err != nil {
-		f.log.Debug("envoy does not tell how its targets are", "node", e.Node, "error", err)
-		return idleLook / 4
-	}
-	pace := f.breakers.take(at, pools, seen, time.Now())
-	l.narrows = len(pools) == every && len(f.breakers.trying(at, pools)) < every
-	return pace
-}
-
-// lookAtPools returns what an Envoy has of the pools, by name.
-func lookAtPools(ctx context.Context, admin *envoy.Admin, pools []*blueprints.Pool) (map[string]sight, error) {
+func clusterNames(pools []*blueprints.Pool) []string {
 	names := make([]string, len(pools))
 	for i, p := range pools {
 		names[i] = translate.ClusterName(p)
 	}
-	list, err := admin.ClustersNamed(ctx, names)
-	if err != nil {
-		return nil, err
-	}
-	now := time.Now()
+	return names
+}
+
+// sights are what an Envoy has of the pools, by name.
+func sights(pools []*blueprints.Pool, list []envoy.Cluster, now time.Time) map[string]sight {
 	clusters := make(map[string]envoy.Cluster, len(list))
 	for _, c := range list {
 		clusters[c.Name] = c
 	}
 	out := make(map[string]sight, len(pools))
-	for i, p := range pools {
-		c, is := clusters[names[i]]
+	for _, p := range pools {
+		c, is := clusters[translate.ClusterName(p)]
 		if !is {
 			continue
 		}
@@ -145,7 +59,7 @@ func lookAtPools(ctx context.Context, admin *envoy.Admin, pools []*blueprints.Po
 		}
 		out[p.Name] = s
 	}
-	return out, nil
+	return out
 }
 
 // addStats asks for the counters of those pools that need them.

@@ -47,7 +47,8 @@ type collector struct {
 // source is an Envoy whose figures come one way or the other.
 type source struct {
 	admin   *admin // nil: its load reports
-	asked   bool   // and has not answered yet
+	prober  *prober
+	asked   bool // and has not answered yet
 	due     time.Time
 	node    string
 	cluster string
@@ -96,7 +97,9 @@ func newCollector(f *Fleet) *collector {
 	}
 	c.shown.Store(&Telemetry{Envoys: []EnvoyFigures{}, Targets: []TargetFigures{}, Pools: []FlowFigures{}, Endpoints: []FlowFigures{}})
 	for _, a := range f.admins {
-		c.sources = append(c.sources, newSource(a))
+		s := newSource(a)
+		s.prober = newProber(f, a, func(a answered) { a.from = s; c.answers <- a })
+		c.sources = append(c.sources, s)
 	}
 	return c
 }
@@ -110,6 +113,11 @@ func newSource(a *admin) *source {
 
 // run makes a round a second until ctx ends.
 func (c *collector) run(ctx context.Context) {
+	var probers sync.WaitGroup
+	defer probers.Wait()
+	for _, s := range c.sources {
+		probers.Go(func() { s.prober.run(ctx) })
+	}
 	tick := time.NewTicker(telemetryEvery)
 	defer tick.Stop()
 	for {
@@ -125,15 +133,15 @@ func (c *collector) run(ctx context.Context) {
 // round asks the Envoys that are due, waits a little for their answers, and lets others
 // see what there is then.
 func (c *collector) round(ctx context.Context, now time.Time) {
-	waiting := 0
+	waiting, judging := 0, c.fleet.adminLoads.wanted.Load()
 	c.learn()
 	for _, s := range c.sources {
-		if s.asked || now.Before(s.due) {
+		if s.asked || now.Before(s.due) && !(judging && now.Sub(s.at) > judgeEvery*3/4) {
 			continue
 		}
 		s.asked = true
 		waiting++
-		go func() { c.answers <- c.ask(ctx, s) }()
+		s.prober.wanted <- struct{}{}
 	}
 	late := time.NewTimer(collectWait)
 	defer late.Stop()
@@ -163,35 +171,6 @@ func (c *collector) learn() {
 		}
 	}
 }
-
-// figures are the statistics that are asked for: those of clusters, of endpoints, and of
-// the listener.
-const figures = `^(cluster\..+\.upstream_rq_([1-5]xx|total|retry|timeout|per_try_timeout|time)` +
-	`|vhost\.proxy\.route\..+\.upstream_rq_([1-5]xx|total|retry|timeout|per_try_timeout|time)` +
-	`|http\.proxy\.downstream_(rq_([1-5]xx|total|active)|cx_active))$`
-
-// ask asks one Envoy. It is called beside the collector's goroutine and changes nothing.
-func (c *collector) ask(ctx context.Context, s *source) (a answered) {
-	ctx, cancel := context.WithTimeout(ctx, adminLimit)
-	defer cancel()
-	began := time.Now()
-	a = answered{from: s, envoy: Envoy{Admin: s.admin.is.Admin}}
-	defer func() { a.at, a.took = time.Now(), time.Since(began) }()
-	info, err := a.envoy.Admin.ServerInfo(ctx)
-	if err != nil {
-		a.err = err
-		return a
-	}
-	a.envoy.Node, a.envoy.Cluster, a.uptime = info.NodeID, info.NodeCluster, info.UptimeAll
-	if a.clusters, a.err = a.envoy.Admin.Clusters(ctx); a.err != nil {
-		return a
-	}
-	a.samples, a.err = a.envoy.Admin.Samples(ctx, figures)
-	return a
-}
-
-// adminLimit is what one Envoy gets to tell everything.
-const adminLimit = 5 * time.Second
 
 // take adds what an Envoy said to what is known.
 func (c *collector) take(a answered) {

@@ -68,11 +68,24 @@ func (a *admin) know() Envoy {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), askLimit)
 	defer cancel()
+	_, _ = a.learn(ctx) // the error is in what is known
+	return a.is
+}
+
+// ask asks it who it is, whatever is known.
+func (a *admin) ask(ctx context.Context) (*envoy.ServerInfo, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.learn(ctx)
+}
+
+// learn is ask; a.mu is held.
+func (a *admin) learn(ctx context.Context) (*envoy.ServerInfo, error) {
 	info, err := a.is.Admin.ServerInfo(ctx)
 	if err != nil {
 		a.is.Error, a.asked = err.Error(), time.Time{}
-		return a.is
+		return nil, err
 	}
 	a.is.Node, a.is.Cluster, a.is.Error, a.asked = info.NodeID, info.NodeCluster, "", time.Now()
-	return a.is
+	return info, nil
 }

@@ -179,12 +179,11 @@ func (f *Fleet) Run(ctx context.Context) error {
 	defer cancel()
 	helpers.Go(func() { f.keeper.run(ctx) })
 	helpers.Go(func() { f.archive.run(ctx) })
-	helpers.Go(func() { f.askLoads(ctx) })
 	f.Start(ctx)
 	helpers.Go(func() { f.resolver.run(ctx) })
 	helpers.Go(func() { f.collector.run(ctx) })
 	helpers.Go(func() { f.breakers.memory.run(ctx) })
-	helpers.Go(func() { f.workBreakers(ctx) })
+	helpers.Go(func() { f.loseBreakers(ctx) })
 	for {
 		select {
 		case <-f.Changes:

@@ -1,11 +1,12 @@
 package fleet
 
 import (
-	"context"
 	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"backworks/envoy"
 )
 
 // judge compares the nodes that are watched with the others.
@@ -60,32 +61,11 @@ func (r *rollout) judged(nodes []member, most float64) string {
 }
 
 // adminLoads are the loads of Envoys by their admin interfaces, for those that do not
-// report them. They are asked only while somebody wants to know.
+// report them. The collector asks every second while somebody wants to know.
 type adminLoads struct {
 	wanted atomic.Bool
 	mu     sync.Mutex
 	known  map[string]Load // by node id
-}
-
-// askLoads asks, once a second, until ctx ends.
-func (f *Fleet) askLoads(ctx context.Context) {
-	tick := time.NewTicker(judgeEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-		if !f.adminLoads.wanted.Load() || len(f.admins) == 0 {
-			continue
-		}
-		for _, answers := range f.clusters(ctx) {
-			for _, a := range answers {
-				f.adminLoads.set(a.node, a.load())
-			}
-		}
-	}
 }
 
 // set takes a node's load over. A cluster that changed counts anew: then all does, as on
@@ -104,9 +84,9 @@ func (a *adminLoads) set(node string, l Load) {
 	a.known[node] = l
 }
 
-// load adds up what all targets of an Envoy answered.
-func (s seen) load() (l Load) {
-	for _, c := range s.clusters {
+// loadOf adds up what all targets of an Envoy answered.
+func loadOf(clusters []envoy.Cluster) (l Load) {
+	for _, c := range clusters {
 		for _, h := range c.Hosts {
 			l.Counts.Successes += h.RequestsSuccess
 			l.Counts.Errors += h.RequestsError

@@ -158,7 +158,7 @@ func TestAdminLoads(t *testing.T) {
 	t.Parallel()
 	var a adminLoads
 	host := func(good, bad uint64) Load {
-		return seen{clusters: map[string]envoy.Cluster{"c": {Hosts: []envoy.Host{{RequestsSuccess: good, RequestsError: bad}, {RequestsSuccess: 1}}}}}.load()
+		return loadOf([]envoy.Cluster{{Name: "c", Hosts: []envoy.Host{{RequestsSuccess: good, RequestsError: bad}, {RequestsSuccess: 1}}}})
 	}
 	a.set("n", host(10, 4))
 	before := a.known["n"]
