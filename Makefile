@@ -98,6 +98,7 @@ test: envoy grpcio axe ## run every test, those with a real Envoy included
 
 bench: build envoy ## measure: parts, edits on a real Envoy, a thousand Envoys (10 minutes)
 	go test -run '^$$' -bench . -benchmem -benchtime $(BENCH_TIME) -timeout $(SOAK_TIMEOUT) -p 1 ./...
+	@go build -o bin/cost ./e2e/cost; bin/cost -backworks bin/backworks -envoy "$${ENVOY:-$$(command -v envoy || echo .tools/bin/envoy)}"
 	@go build -o bin/load ./e2e/load; bin/load -backworks bin/backworks
 
 fuzz: ## run each fuzz target for FUZZ_TIME

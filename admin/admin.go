@@ -9,6 +9,7 @@ package admin
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 	"time"
 
@@ -30,8 +31,9 @@ type Fleet interface {
 	Reload(context.Context) (*fleet.Report, error)
 	// History tells of versions; Rollback and Retry choose among them by hand.
 	History(blueprint string) map[string][]fleet.Version
-	// Text is what a version was written in.
+	// Text is what a version was written in, Content a resource that it became.
 	Text(ctx context.Context, blueprint, version string) (fleet.Written, error)
+	Content(ctx context.Context, blueprint, version, label, name string) (json.RawMessage, error)
 	Rollback(ctx context.Context, blueprint, version string) error
 	Retry(ctx context.Context, blueprint string) error
 	// Envoys and Targets ask the Envoys.
@@ -91,6 +93,7 @@ type Options struct {
 //	GET  /api/v1/openapi.yaml  the description of all this
 //	GET  /api/v1/history  what became of the versions of the blueprints
 //	GET  /api/v1/blueprint  what a version of a blueprint was written in
+//	GET  /api/v1/resource  what an Envoy is given for it
 //	POST /api/v1/reload   load the blueprints now
 //	POST /api/v1/rollback give nodes an earlier version
 //	POST /api/v1/retry    bring nodes the version that they refused once more
@@ -110,6 +113,7 @@ func (p *pages) all() []route {
 		{"/api/v1/targets", http.MethodGet, p.targets},
 		{"/api/v1/history", http.MethodGet, p.history},
 		{"/api/v1/blueprint", http.MethodGet, p.blueprint},
+		{"/api/v1/resource", http.MethodGet, p.resource},
 		{"/api/v1/reload", http.MethodPost, p.reload},
 		{"/api/v1/rollback", http.MethodPost, p.rollback},
 		{"/api/v1/retry", http.MethodPost, p.retry},

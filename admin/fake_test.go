@@ -3,6 +3,7 @@ package admin
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
@@ -58,6 +59,16 @@ func (f *fakeFleet) Text(_ context.Context, blueprint, version string) (fleet.Wr
 		Version: cmp.Or(version, "abc"), Files: blueprints.FileSet{"/x/main.yaml": []byte("key: ${KEY}\n"), "/x/a.yaml": []byte("")},
 		Resources: []xds.Listed{{Type: "CDS", Name: "pool", Origin: "main.yaml:3:5"}},
 	}, nil
+}
+
+func (f *fakeFleet) Content(_ context.Context, blueprint, _, label, name string) (json.RawMessage, error) {
+	if blueprint != "shop" {
+		return nil, errors.New("no such blueprint")
+	}
+	if label != "CDS" || name != "pool" {
+		return nil, nil
+	}
+	return json.RawMessage(`{"name": "pool"}`), nil
 }
 
 func (f *fakeFleet) Rollback(_ context.Context, blueprint, version string) error {

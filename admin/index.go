@@ -21,6 +21,7 @@ var entries = []entry{
 	{"GET", "/api/v1/openapi.yaml", "the description of this API"},
 	{"GET", "/api/v1/history", "versions of the blueprints, and what became of them"},
 	{"GET", "/api/v1/blueprint", "what a ?version= of a ?blueprint= was written in"},
+	{"GET", "/api/v1/resource", "the resource of ?type= and ?name= that a ?version= of a ?blueprint= became"},
 	{"POST", "/api/v1/reload", "read the blueprints now"},
 	{"POST", "/api/v1/rollback", "give the nodes of ?blueprint= an earlier ?version="},
 	{"POST", "/api/v1/retry", "bring the nodes of ?blueprint= what they refused once more"},

@@ -125,7 +125,7 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 	fleets := map[string]http.Handler{"full": New(Options{Fleet: full, Version: "1.2.3", Sidecar: sidecar}), "idle": New(Options{Fleet: idle})}
 	for _, q := range []struct{ method, path string }{
 		{"get", "/health"}, {"get", "/ready"}, {"get", "/metrics?format=json"}, {"get", "/api/v1/status"}, {"get", "/api/v1/targets"},
-		{"get", "/api/v1/history"}, {"get", "/api/v1/history?blueprint=shop"}, {"get", "/api/v1/history?blueprint=no"}, {"get", "/api/v1/blueprint?blueprint=shop"}, {"get", "/api/v1/blueprint?blueprint=no"}, {"post", "/api/v1/reload"},
+		{"get", "/api/v1/history"}, {"get", "/api/v1/history?blueprint=shop"}, {"get", "/api/v1/history?blueprint=no"}, {"get", "/api/v1/blueprint?blueprint=shop"}, {"get", "/api/v1/blueprint?blueprint=no"}, {"get", "/api/v1/resource?blueprint=shop&type=CDS&name=pool"}, {"get", "/api/v1/resource?blueprint=shop"}, {"get", "/api/v1/resource"}, {"post", "/api/v1/reload"},
 		{"post", "/api/v1/rollback?blueprint=shop"}, {"post", "/api/v1/rollback?blueprint=no"}, {"post", "/api/v1/retry?blueprint=shop"},
 		{"get", "/api/v1/telemetry"}, {"get", "/api/v1/telemetry?window=300"}, {"get", "/api/v1/telemetry?window=301"}, {"get", "/api/v1/telemetry?window=x"},
 	} {

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"encoding/json"
 	"maps"
 	"net/http"
 	"slices"
@@ -47,4 +48,27 @@ func (p *pages) blueprint(w http.ResponseWriter, r *http.Request) {
 		answer.Resources[i] = ResourcePlace{x.Type, x.Name, x.Origin}
 	}
 	writeJSON(w, http.StatusOK, answer)
+}
+
+// ResourceContent is what /api/v1/resource answers: a resource that a version became.
+type ResourceContent struct {
+	Type    string          `json:"type"`
+	Name    string          `json:"name"`
+	Content json.RawMessage `json:"content"`
+}
+
+// resource gives the content of the resource of ?type= and ?name= that ?version= of
+// ?blueprint= became, without secrets.
+func (p *pages) resource(w http.ResponseWriter, r *http.Request) {
+	q := r.URL.Query()
+	label, name := q.Get("type"), q.Get("name")
+	content, err := p.Fleet.Content(r.Context(), q.Get("blueprint"), q.Get("version"), label, name)
+	switch {
+	case err != nil:
+		refuse(w, http.StatusNotFound, err.Error())
+	case content == nil:
+		refuse(w, http.StatusNotFound, "there is no such resource of a version that is served or on its way; /api/v1/blueprint lists those there are")
+	default:
+		writeJSON(w, http.StatusOK, ResourceContent{label, name, content})
+	}
 }

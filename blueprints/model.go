@@ -38,6 +38,8 @@ type Blueprint struct {
 	PathRewrite                     *Rewrite
 	// Policies hold for all endpoints that do not say otherwise.
 	Policies Policies
+
+	private Private
 }
 
 // Nodes says which Envoys get a blueprint; without any rule it fits all.

@@ -33,7 +33,8 @@ func TestDashboard(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	targets := []*backend{newBackend(t, "one"), newBackend(t, "two"), newBackend(t, "three")}
-	good := watched(s, "one", targets...)
+	s.write("key.txt", "hidden-key\n")
+	good := strings.Replace(watched(s, "one", targets...), "      transform_response:", "      transform_request: {headers: {X-Key: \"file:key.txt\"}}\n      transform_response:", 1)
 	s.write("main.yaml", good)
 	p := s.start().live()
 	b := newBrowser(t)
@@ -106,7 +107,14 @@ func (b *browser) rollout(s *site, good string) {
 
 	b.click("#configuration .versions li:first-child .view")
 	b.click("#configuration .became li:first-child button")
-	b.says("#configuration .line[aria-current]", "transform_response")
+	b.says("#configuration .line[aria-current]", "transform_request")
+	b.says("#configuration .became pre", `"type": "EDS"`)
+	eval[chromedp.Void](b, `document.querySelectorAll("#configuration .became button").forEach((e) => e.getAttribute("aria-expanded") === "true" || e.click())`)
+	b.says("#configuration .became pre", `"value": "file:key.txt"`)
+	b.says("#configuration .became pre", `"port_value": `+strings.TrimPrefix(s.proxy, "http://127.0.0.1:"))
+	if strings.Contains(eval[string](b, "document.documentElement.outerHTML"), "hidden-key") {
+		b.Error("the page tells a secret")
+	}
 	b.judge("text")
 
 	b.click("#envoys .rollback")

@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"context"
+	"encoding/json"
 
 	"backworks/blueprints"
 	"backworks/xds"
@@ -13,37 +14,57 @@ type Written struct {
 	// Files are its main file and those it includes, by path, as they stood: with
 	// references to secrets and never their values. They must not be changed.
 	Files blueprints.FileSet
-	// Resources are what it became, but for addresses; none of a version that is
-	// neither served nor on its way.
+	// Resources are what it became; none of a version that is neither served nor on its
+	// way.
 	Resources []xds.Listed
 }
 
 // Text is what a version of a blueprint was written in. The blueprint goes by names as
 // in Rollback; "" is the version that was loaded last.
 func (f *Fleet) Text(ctx context.Context, blueprint, version string) (Written, error) {
+	file, version, rel, err := f.versionOf(ctx, blueprint, version)
 	w := Written{Version: version}
-	var file string
-	var err error
+	switch {
+	case err != nil:
+	case rel != nil:
+		w.Files, w.Resources = rel.files, rel.xds.List()
+	default:
+		w.Files, err = f.archive.filesOf(file, version)
+	}
+	return w, err
+}
+
+// Content is a resource that a version became, of a type and name as Text lists them, as
+// JSON without secrets: of what secret files and the environment filled in, the reference
+// is there. It is nil when there is none.
+func (f *Fleet) Content(ctx context.Context, blueprint, version, label, name string) (json.RawMessage, error) {
+	_, _, rel, err := f.versionOf(ctx, blueprint, version)
+	if err != nil || rel == nil {
+		return nil, err
+	}
+	return rel.xds.Content(label, name, rel.bp.Private())
+}
+
+// versionOf finds a version: its main file, its full name, and the release, nil when it is
+// neither served nor on its way.
+func (f *Fleet) versionOf(ctx context.Context, blueprint, version string) (file, full string, rel *release, err error) {
+	full = version
 	asked := f.ask(ctx, func(context.Context) {
 		r, failed := f.find(blueprint)
 		if err = failed; err != nil {
 			return
 		}
 		file = r.file
-		if w.Version == "" {
-			w.Version = r.newest.version()
+		if full == "" {
+			full = r.newest.version()
 		}
-		for _, rel := range []*release{r.newest, r.next, r.good} {
-			if rel != nil && rel.version() == w.Version {
-				w.Files, w.Resources = rel.files, rel.xds.Snapshot.List()
+		for _, x := range []*release{r.newest, r.next, r.good} {
+			if x != nil && x.version() == full {
+				rel = x
 			}
 		}
 	})
-	if asked != nil || err != nil || w.Files != nil {
-		return w, firstOf(asked, err)
-	}
-	w.Files, err = f.archive.filesOf(file, w.Version)
-	return w, err
+	return file, full, rel, firstOf(asked, err)
 }
 
 func firstOf(errs ...error) error {

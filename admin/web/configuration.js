@@ -77,7 +77,7 @@ export class Configuration {
     try {
       const [now, before] = await Promise.all([ask(v.version), compare ? ask(older(b, v).version) : null]);
       const title = compare ? `Changes from ${short(older(b, v).version)} to ${short(v.version)}` : `Version ${short(v.version)}`;
-      text.replaceChildren(el("div", { class: "head" }, el("h4", {}, title), close), compare ? el("div", {}, ...changes(before, now)) : written(now));
+      text.replaceChildren(el("div", { class: "head" }, el("h4", {}, title), close), compare ? el("div", {}, ...changes(before, now)) : written(now, (type, name) => this.feed.json(`api/v1/resource?${new URLSearchParams({ blueprint: b.file, version: v.version, type, name })}`)));
     } catch (error) {
       text.replaceChildren(el("div", { class: "head" }, el("h4", {}, `Version ${short(v.version)}`), close), el("p", { class: "failed", role: "alert" }, error.message));
     }

@@ -1,15 +1,36 @@
 // The text of a version: beside what it became in Envoy, or beside another version.
 
-import { el } from "./dom.js";
+import { el, mark, say } from "./dom.js";
 import { around, diff } from "./diff.js";
 
-/** written is a version, and its resources, each of which leads to its line. */
-export function written(version) {
+/** written is a version, and its resources: each leads to its line and shows its content,
+    which ask gives. */
+export function written(version, ask) {
   const files = version.files.map((f) => ({ path: f.path, node: page(f.text.replace(/\n$/, "").split("\n").map((l, i) => [" ", l, i + 1])) }));
   const text = el("div", { class: "files" }, ...files.flatMap((f) => [path(f.path), f.node]));
   if (!version.resources.length) return text;
-  const list = version.resources.map((r) => el("li", {}, el("button", { type: "button", class: "quiet", click: () => lead(files, r.position) }, el("b", {}, r.type), " ", r.name, el("span", { class: "muted" }, ` ${r.position}`))));
-  return el("div", { class: "beside" }, text, el("div", { class: "became" }, el("h5", {}, "What it became in Envoy"), el("ul", { tabindex: "0" }, ...list)));
+  const list = version.resources.map((r) => resource(r, () => lead(files, r.position), ask));
+  return el("div", { class: "beside" }, text, el("div", { class: "became" }, el("h5", {}, "What it became in Envoy"), el("ul", {}, ...list)));
+}
+
+// resource is a line of the list that unfolds.
+function resource(r, lead, ask) {
+  const content = el("pre", { tabindex: "0", hidden: true, "aria-label": `Content of ${r.type} ${r.name}` });
+  const button = el("button", { type: "button", class: "quiet", "aria-expanded": "false", click: async () => {
+    const open = content.hidden;
+    mark(button, "aria-expanded", String(open));
+    content.hidden = !open;
+    if (!open) return;
+    lead();
+    if (content.firstChild && !content.querySelector(".failed")) return;
+    say(content, "Asking…");
+    try {
+      say(content, JSON.stringify((await ask(r.type, r.name)).content, null, 2));
+    } catch (error) {
+      content.replaceChildren(el("span", { class: "failed", role: "alert" }, error.message));
+    }
+  } }, el("b", {}, r.type), " ", r.name, el("span", { class: "muted" }, ` ${r.position}`));
+  return el("li", {}, button, content);
 }
 
 // lead marks the line of a place, file:line:column or a whole file, and shows it.

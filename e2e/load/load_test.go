@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -152,5 +153,13 @@ func TestBars(t *testing.T) {
 	}
 	if strings.Contains(out.String(), "NaN") || !strings.Contains(out.String(), "FAIL") {
 		t.Error(out.String())
+	}
+}
+
+// TestOneClient: with one there would be nobody to wait for.
+func TestOneClient(t *testing.T) {
+	t.Parallel()
+	if err := command([]string{"one", "-clients", "1"}, nil, io.Discard, io.Discard); err == nil || !strings.Contains(err.Error(), "-clients") {
+		t.Errorf("%v", err)
 	}
 }

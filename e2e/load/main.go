@@ -10,6 +10,7 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -41,6 +42,9 @@ func command(args []string, in io.Reader, out, log io.Writer) error {
 		p.flags(flags)
 		if err := flags.Parse(args[1:]); err != nil {
 			return err
+		}
+		if p.clients < 2 {
+			return errors.New("-clients must be at least 2: an edit is measured with one, and again with all")
 		}
 		f, err := measure([]plan{*p}, programs{*ours, self}, os.TempDir())
 		if err != nil {
