@@ -94,6 +94,8 @@ type Node struct {
 	xds.NodeStatus
 	// Ambiguous are the main files of blueprints that fit it as well as its own.
 	Ambiguous []string
+	// Breakers is nil where its blueprint has none, and for gRPC clients, whose are others.
+	Breakers *NodeBreakers
 }
 
 // Status is all that the fleet knows without asking anyone.
@@ -229,7 +231,11 @@ func (f *Fleet) Status() Status {
 	s := Status{Ready: f.Ready(), Last: v.report, NotKept: f.keeper.failure()}
 	standing := f.standing()
 	for _, n := range f.Server.Nodes() {
-		s.Nodes = append(s.Nodes, node(v.set, n, standing))
+		own := node(v.set, n, standing)
+		if own.Group == n.Group { // an Envoy
+			own.Breakers = f.breakers.ofNode(place{n.Group, n.ID})
+		}
+		s.Nodes = append(s.Nodes, own)
 	}
 	a := f.resolver.answers.Load()
 	for _, host := range slices.Sorted(maps.Keys(a.failed)) {
