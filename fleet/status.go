@@ -179,7 +179,7 @@ func (f *Fleet) report(by string, began time.Time, result *blueprints.Result, ch
 	r.loaded, r.Problems = r.Problems, append(slices.Clone(r.Problems), shown.problems...)
 	r.Problems.Sort()
 	f.counts.load(r.Outcome)
-	f.collector.feed.load(r)
+	f.collector.feed.load(r, old)
 	f.view.Store(next)
 }
 
