@@ -57,7 +57,7 @@ type feed struct {
 	told   map[EventKind]int // since the last flush
 	pushes map[pushed]int
 	acked  map[string]pushed // by node that is connected: what it has, told already
-	notice chan struct{} // closed when there is something new
+	notice chan struct{}     // closed when there is something new
 }
 
 // pushed is a version of a blueprint that nodes acknowledged.
