@@ -68,7 +68,9 @@ type Node struct {
 	State     fleet.State `json:"state"`
 	// Breakers is null where there are none, and for gRPC clients.
 	Breakers *fleet.NodeBreakers `json:"breakers"`
-	Types    []TypeState         `json:"types"`
+	// Admin is null where it does not say where its admin interface is.
+	Admin *fleet.NodeAdmin `json:"admin"`
+	Types []TypeState      `json:"types"`
 }
 
 // TypeState is how far a node is with a type of resources.
@@ -126,7 +128,7 @@ func (p *pages) status(w http.ResponseWriter, _ *http.Request) {
 func nodeOf(n fleet.Node) Node {
 	answer := Node{
 		ID: n.ID, Cluster: n.Cluster, Blueprint: n.Group, Ambiguous: n.Ambiguous, UserAgent: n.UserAgent, Peer: n.Peer,
-		Protocol: n.Protocol, Connected: n.Connected, Version: n.Snapshot, Synced: n.Synced, State: n.State(), Breakers: n.Breakers,
+		Protocol: n.Protocol, Connected: n.Connected, Version: n.Snapshot, Synced: n.Synced, State: n.State(), Breakers: n.Breakers, Admin: n.Admin,
 		Types: make([]TypeState, len(n.Types)),
 	}
 	for i, t := range n.Types {

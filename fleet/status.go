@@ -96,6 +96,8 @@ type Node struct {
 	Ambiguous []string
 	// Breakers is nil where its blueprint has none, and for gRPC clients, whose are others.
 	Breakers *NodeBreakers
+	// Admin is nil where it does not say where its admin interface is.
+	Admin *NodeAdmin
 }
 
 // Status is all that the fleet knows without asking anyone.
@@ -233,6 +235,7 @@ func (f *Fleet) Status() Status {
 	for _, n := range f.Server.Nodes() {
 		own := node(v.set, n, standing)
 		if own.Group == n.Group { // an Envoy
+			own.Admin = f.found.of(n.ID)
 			own.Breakers = f.breakers.ofNode(place{n.Group, n.ID})
 		}
 		s.Nodes = append(s.Nodes, own)
