@@ -158,7 +158,7 @@ func busy() *fakeFleet {
 		targets: []fleet.TargetStatus{
 			{Pool: "default", Target: "a", URL: "http://a:1", Node: "edge-1", Health: fleet.Healthy, Requests: 5, Successes: 4, Errors: 1, Connections: 2},
 			{Pool: "default", Target: "b", URL: "http://b:1", Node: "edge-1", Health: fleet.Unhealthy, Ejected: true, Requests: 7, Errors: 7},
-			{Pool: "default", Target: "d", URL: "http://d:1", Node: "edge-1", Health: fleet.Healthy, Breaker: &fleet.TargetBreaker{State: fleet.BreakerHalfOpen}},
+			{Pool: "default", Target: "d", URL: "http://d:1", Node: "edge-1", Health: fleet.Healthy, Breaker: &fleet.TargetBreaker{State: fleet.BreakerHalfOpen, Scope: blueprints.ScopeFleet}},
 			{Pool: "other", Target: "c", URL: "http://c:1", Health: fleet.Unknown},
 		},
 		breakers: []fleet.BreakerStatus{{

@@ -66,7 +66,11 @@ type Node struct {
 	Version   string      `json:"version"`
 	Synced    bool        `json:"synced"`
 	State     fleet.State `json:"state"`
-	Types     []TypeState `json:"types"`
+	// Breakers is null where there are none, and for gRPC clients.
+	Breakers *fleet.NodeBreakers `json:"breakers"`
+	// Admin is null where it does not say where its admin interface is.
+	Admin *fleet.NodeAdmin `json:"admin"`
+	Types []TypeState      `json:"types"`
 }
 
 // TypeState is how far a node is with a type of resources.
@@ -124,7 +128,7 @@ func (p *pages) status(w http.ResponseWriter, _ *http.Request) {
 func nodeOf(n fleet.Node) Node {
 	answer := Node{
 		ID: n.ID, Cluster: n.Cluster, Blueprint: n.Group, Ambiguous: n.Ambiguous, UserAgent: n.UserAgent, Peer: n.Peer,
-		Protocol: n.Protocol, Connected: n.Connected, Version: n.Snapshot, Synced: n.Synced, State: n.State(),
+		Protocol: n.Protocol, Connected: n.Connected, Version: n.Snapshot, Synced: n.Synced, State: n.State(), Breakers: n.Breakers, Admin: n.Admin,
 		Types: make([]TypeState, len(n.Types)),
 	}
 	for i, t := range n.Types {

@@ -24,7 +24,7 @@ func (d *decoder) halfOpens(p *Pool, s *poolSpec) {
 			place = own
 		}
 	}
-	const once = "after recovery_timeout a target gets its full share at once, without half_open_max_calls and what else is said of trials: "
+	const once = "after recovery_timeout a target gets its full share at once, without half_open_max_calls and what else is said of trials and scope: "
 	if p.ResolveByEnvoy {
 		d.warn(place, once, "Envoy resolves its addresses")
 		return
@@ -40,6 +40,15 @@ type Failures string
 const (
 	FailServer  Failures = "5xx"     // 500 and 502 to 599
 	FailGateway Failures = "gateway" // 502 to 504
+)
+
+// Scope says whose a breaker is.
+type Scope string
+
+// The scopes.
+const (
+	ScopeEnvoy Scope = "envoy" // each Envoy's own
+	ScopeFleet Scope = "fleet" // that of all Envoys of the blueprint together
 )
 
 // Counts says whether an answer with the status is a failure.
@@ -80,26 +89,33 @@ func (d *decoder) unitedBreaker(own, pool *breakerSpec) *Breaker {
 		Failures:         Failures(pickStr(own.Failures, pool.Failures).or(string(FailServer))),
 		RecoveryGrowth:   own.RecoveryGrowth.or(pool.RecoveryGrowth.or(1)),
 	}
+	b.Scope = Scope(pickStr(own.Scope, pool.Scope).or(string(ScopeEnvoy)))
+	b.FleetShare = own.FleetShare.or(pool.FleetShare.or(Share{Percent: 50}))
 	b.SuccessThreshold = own.SuccessThreshold.or(pool.SuccessThreshold.or(b.HalfOpenMaxCalls))
 	longest := choose(own.MaxRecovery.given(), own.MaxRecovery, pool.MaxRecovery)
 	b.MaxRecovery = longest.or(max(b.RecoveryTimeout, growthUntold*b.RecoveryTimeout)) // not below it when it overflows
 	return b
 }
 
-// growth checks what bounds a growing recovery time.
-func (d *decoder) growth(p *Pool, s *poolSpec) {
-	longest := s.CircuitBreaker.MaxRecovery.at
+// breakerBounds checks what says something of another setting only.
+func (d *decoder) breakerBounds(p *Pool, s *poolSpec) {
+	longest, most := s.CircuitBreaker.MaxRecovery.at, s.CircuitBreaker.FleetShare.at
 	for i := range s.Targets.items {
-		if own := s.Targets.items[i].CircuitBreaker.MaxRecovery.at; own.given() {
-			longest = own
-			break
-		}
+		own := &s.Targets.items[i].CircuitBreaker
+		longest, most = pick(own.MaxRecovery.at, longest), pick(own.FleetShare.at, most)
 	}
-	switch b := p.Breaker; {
-	case b == nil || !longest.given():
+	b := p.Breaker
+	if b == nil {
+		return
+	}
+	switch {
+	case !longest.given():
 	case b.MaxRecovery < b.RecoveryTimeout:
 		d.fail(longest, "must not be below recovery_timeout, which is ", b.RecoveryTimeout.String())
 	case b.RecoveryGrowth <= 1:
 		d.warn(longest, "has no effect without a recovery_growth above 1")
+	}
+	if most.given() && b.Scope != ScopeFleet {
+		d.warn(most, "has no effect without scope: fleet")
 	}
 }

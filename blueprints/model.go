@@ -179,6 +179,10 @@ type Breaker struct {
 	// failed, up to MaxRecovery; 1 by default.
 	RecoveryGrowth float64
 	MaxRecovery    time.Duration
+	// Scope is ScopeEnvoy by default. With ScopeFleet, FleetShare is how many Envoys must
+	// have opened it for all to open it; 50 % by default.
+	Scope      Scope
+	FleetShare Share
 }
 
 // HealthCheck is the active check of a pool's targets.

@@ -132,7 +132,7 @@ func (d *decoder) breaker(p *Pool, s *poolSpec) {
 			return t.CircuitBreaker.at, d.unitedBreaker(&t.CircuitBreaker, &s.CircuitBreaker)
 		},
 		func(b Breaker) Breaker { b.Position = Position{}; return b })
-	d.growth(p, s)
+	d.breakerBounds(p, s)
 }
 
 // shared is what the targets' own key comes to, united with the pool's: the same

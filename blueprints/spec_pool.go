@@ -88,6 +88,8 @@ type breakerSpec struct {
 	Failures         str      `yaml:"failures" enum:"5xx|gateway" default:"5xx" doc:"Which answers are failures: 5xx are 500 and 502 to 599, gateway 502 to 504. Connection errors are in any case."`
 	RecoveryGrowth   number   `yaml:"recovery_growth" default:"1" min:"1" max:"100" doc:"How many times longer the target gets nothing after each trial that failed; closing it begins anew with recovery_timeout."`
 	MaxRecovery      duration `yaml:"max_recovery_timeout" above:"0" doc:"What recovery_growth is bounded by; ten times recovery_timeout without it."`
+	Scope            str      `yaml:"scope" enum:"envoy|fleet" default:"envoy" doc:"Whether each Envoy has breakers of its own, or all of the blueprint have them together."`
+	FleetShare       share    `yaml:"fleet_share" default:"50%" doc:"With scope: fleet, how many of the Envoys that can be asked must have taken a target out for all to do so: a number, or a per cent."`
 
 	_ ignored `yaml:"request_volume_threshold,success_rate_threshold,timeout" doc:"has no effect: failures in a row are counted; use failure_threshold"`
 }

@@ -27,6 +27,7 @@ type Admin struct {
 	address Address
 	base    string
 	client  *http.Client
+	limit   int64 // bytes of an answer
 }
 
 // NewAdmin talks to the admin interface at the address; a wrong address shows with
@@ -48,8 +49,12 @@ func NewAdmin(address Address) *Admin {
 	if network != "tcp" {
 		host = "envoy"
 	}
-	return &Admin{address: address, base: "http://" + host, client: &http.Client{Transport: transport, Timeout: adminTimeout}}
+	return &Admin{address: address, base: "http://" + host, client: &http.Client{Transport: transport, Timeout: adminTimeout}, limit: adminLimit}
 }
+
+// Bound makes answers above so many bytes an error, in place of 256 MiB. It is for before
+// the first call.
+func (a *Admin) Bound(bytes int64) { a.limit = bytes }
 
 // Address is where it listens.
 func (a *Admin) Address() Address { return a.address }
@@ -171,12 +176,12 @@ func (a *Admin) copy(path string, response *http.Response, w io.Writer) error {
 		words, _ := io.ReadAll(io.LimitReader(response.Body, 1000))
 		return a.failed(path, fmt.Errorf("%s: %s", response.Status, shorten(string(words))))
 	}
-	n, err := io.Copy(w, io.LimitReader(response.Body, adminLimit+1))
+	n, err := io.Copy(w, io.LimitReader(response.Body, a.limit+1))
 	if err != nil {
 		return a.failed(path, err)
 	}
-	if n > adminLimit {
-		return a.failed(path, fmt.Errorf("the answer is above %d MiB", adminLimit>>20))
+	if n > a.limit {
+		return a.failed(path, fmt.Errorf("the answer is above %d MiB", a.limit>>20))
 	}
 	return nil
 }

@@ -33,7 +33,7 @@ func (p placed) of(node string) *release {
 }
 
 // breakers holds open breakers open, and tries them, over whatever release a node is on.
-// Each Envoy has its own. Envoys that cannot be asked are left to their own ejection.
+// Each Envoy has its own, or all of a blueprint have them together, at node "". Envoys that cannot be asked are left to their own ejection.
 type breakers struct {
 	server Server
 	log    hclog.Logger
@@ -121,7 +121,7 @@ func (b *breakers) prune(at place) (any bool) {
 		}
 		p := poolOf(rel.bp, name)
 		for a := range pool.circuits {
-			if p == nil || !p.HalfOpens() || !hasTarget(p, a) {
+			if p == nil || !at.works(p) || !hasTarget(p, a) {
 				delete(pool.circuits, a)
 				any = true
 			}
@@ -144,12 +144,13 @@ func hasTarget(p *blueprints.Pool, authority string) bool {
 }
 
 // lay puts what is drained, and what the breakers of a node make of its assignments, over
-// them, if that is other than what lies there. Node "" is all nodes.
-func (b *breakers) lay(at place) {
+// them, if that is other than what lies there, and says whether it was. Node "" is all
+// nodes.
+func (b *breakers) lay(at place) (other bool) {
 	where := b.placed[fileOf(at.file)]
 	rel := where.of(at.node)
 	if rel == nil || rel.state == nil || where.quiet {
-		return
+		return false
 	}
 	dialect := EnvoyDialect
 	if at.file != fileOf(at.file) {
@@ -172,7 +173,7 @@ func (b *breakers) lay(at place) {
 		versions = append(versions, x.Name()+" "+x.Version())
 	}
 	if slices.Equal(versions, b.laid[at]) {
-		return
+		return false
 	}
 	b.server.Overlay(at.file, at.node, resources)
 	if len(versions) == 0 {
@@ -180,16 +181,18 @@ func (b *breakers) lay(at place) {
 	} else {
 		b.laid[at] = versions
 	}
+	return true
 }
 
 // stands is what is to be made of a pool's assignment; false: nothing but what all nodes
 // have.
 func (b *breakers) stands(at place, p *blueprints.Pool) (s translate.PoolState, any bool) {
-	if pool := b.pools[at][p.Name]; pool != nil && p.HalfOpens() {
+	file, where := fileOf(at.file), home(at, p)
+	asOthers := at.node != "" && b.placed[file].others[at.node] == nil // and they have it
+	if pool := b.pools[where][p.Name]; pool != nil && p.HalfOpens() && (where == at || !asOthers) {
 		s, any = pool.stands()
 	}
-	file := fileOf(at.file)
-	if len(b.drained) == 0 || p.ResolveByEnvoy || at.node != "" && !any && b.placed[file].others[at.node] == nil {
+	if len(b.drained) == 0 || p.ResolveByEnvoy || asOthers && !any {
 		return s, any
 	}
 	s.Draining = map[string]bool{}

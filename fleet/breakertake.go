@@ -43,7 +43,7 @@ func (b *breakers) asksStats(at place, pools []*blueprints.Pool, seen map[string
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, p := range pools {
-		if b.pool(at, p.Name).asksStats(p, seen[p.Name], now) {
+		if b.pool(home(at, p), p.Name).asksStats(p, seen[p.Name], now) {
 			names = append(names, p.Name)
 		}
 	}
@@ -57,19 +57,28 @@ func (b *breakers) take(at place, pools []*blueprints.Pool, seen map[string]sigh
 	defer b.mu.Unlock()
 	b.seen[at] = now
 	again = idleLook
-	changed := false
+	changed, joined := false, false
 	for _, p := range pools {
 		s, is := seen[p.Name]
 		if !is {
 			continue // the cluster is not there yet
 		}
-		pool := b.pool(at, p.Name)
+		where := home(at, p)
+		pool := b.pool(where, p.Name)
 		before := pool.states()
-		pool.step(p, s, now)
-		changed = b.tell(at, p, pool, before) || changed
+		if where == at {
+			pool.step(p, s, now)
+		} else {
+			b.seen[where], joined = now, true
+			pool.stepAll(p, at.node, s, now)
+		}
+		changed = b.tell(where, p, pool, before) || changed
 		again = min(again, pool.pace(p, now))
 	}
 	b.lay(at)
+	if joined && b.lay(place{at.file, ""}) {
+		b.layAll(at.file) // those on another release
+	}
 	if changed {
 		b.save()
 	}
@@ -84,7 +93,7 @@ func (b *breakers) trying(at place, pools []*blueprints.Pool) []*blueprints.Pool
 	var out []*blueprints.Pool
 	any := false
 	for _, p := range pools {
-		pool := b.pool(at, p.Name)
+		pool := b.pool(home(at, p), p.Name)
 		half := pool.any(BreakerHalfOpen)
 		any = any || half
 		if half || pool.any(BreakerOpen) {

@@ -3,6 +3,7 @@ package fleet
 import (
 	"context"
 	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -32,6 +33,7 @@ type collector struct {
 	feed    *feed
 	sources []*source // of the admin interfaces, in their order
 	answers chan answered
+	probers sync.WaitGroup
 
 	mu         sync.Mutex
 	blueprints map[string]*blueprints.Blueprint // by main file
@@ -48,7 +50,8 @@ type collector struct {
 type source struct {
 	admin   *admin // nil: its load reports
 	prober  *prober
-	asked   bool // and has not answered yet
+	end     func() // of the prober
+	asked   bool   // and has not answered yet
 	due     time.Time
 	node    string
 	cluster string
@@ -92,15 +95,10 @@ type answered struct {
 
 func newCollector(f *Fleet) *collector {
 	c := &collector{
-		fleet: f, feed: newFeed(), answers: make(chan answered, len(f.admins)),
+		fleet: f, feed: newFeed(), answers: make(chan answered, len(f.admins)+maxFound),
 		reports: map[string]*source{}, rows: map[TargetKey]*row{}, flows: map[flowKey]*flow{},
 	}
 	c.shown.Store(&Telemetry{Envoys: []EnvoyFigures{}, Targets: []TargetFigures{}, Pools: []FlowFigures{}, Endpoints: []FlowFigures{}})
-	for _, a := range f.admins {
-		s := newSource(a)
-		s.prober = newProber(f, a, func(a answered) { a.from = s; c.answers <- a })
-		c.sources = append(c.sources, s)
-	}
 	return c
 }
 
@@ -113,11 +111,7 @@ func newSource(a *admin) *source {
 
 // run makes a round a second until ctx ends.
 func (c *collector) run(ctx context.Context) {
-	var probers sync.WaitGroup
-	defer probers.Wait()
-	for _, s := range c.sources {
-		probers.Go(func() { s.prober.run(ctx) })
-	}
+	defer c.probers.Wait()
 	tick := time.NewTicker(telemetryEvery)
 	defer tick.Stop()
 	for {
@@ -133,6 +127,7 @@ func (c *collector) run(ctx context.Context) {
 // round asks the Envoys that are due, waits a little for their answers, and lets others
 // see what there is then.
 func (c *collector) round(ctx context.Context, now time.Time) {
+	c.follow(ctx)
 	waiting, judging := 0, c.fleet.adminLoads.wanted.Load()
 	c.learn()
 	for _, s := range c.sources {
@@ -158,6 +153,31 @@ func (c *collector) round(ctx context.Context, now time.Time) {
 	}
 	c.takeReports(now)
 	c.show(now)
+}
+
+// follow has a prober ask each Envoy that is to be asked now.
+func (c *collector) follow(ctx context.Context) {
+	admins := c.fleet.allAdmins()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.sources = slices.DeleteFunc(c.sources, func(s *source) bool {
+		gone := !slices.Contains(admins, s.admin)
+		if gone {
+			s.end()
+		}
+		return gone
+	})
+	for i, a := range admins {
+		if i < len(c.sources) && c.sources[i].admin == a {
+			continue
+		}
+		s := newSource(a)
+		s.prober = newProber(c.fleet, a, func(a answered) { a.from = s; c.answers <- a })
+		own, end := context.WithCancel(ctx)
+		s.end = end
+		c.probers.Go(func() { s.prober.run(own) })
+		c.sources = slices.Insert(c.sources, i, s)
+	}
 }
 
 // learn has the blueprints of now be those of which figures are made.

@@ -140,10 +140,13 @@ func (c *collector) poolTargets(bp *blueprints.Blueprint, pool *blueprints.Pool,
 			key := TargetKey{bp.File, pool.Name, t.Name, c.nodeOf(s)}
 			if now := s.targets[key]; now != nil {
 				keep[key] = true
-				out = append(out, c.targetFigures(plain, s, key, now, recent[key], seen[key.Node]))
+				f := c.targetFigures(plain, s, key, now, recent[key], seen[key.Node])
+				f.Drained, f.Breaker = c.fleet.breakers.standing(place{bp.File, s.node}, pool, t, s.admin != nil, f.Ejected)
+				out = append(out, f)
 			}
 		}
 		if len(out) == before {
+			plain.Drained, plain.Breaker = c.fleet.breakers.standing(place{bp.File, ""}, pool, t, false, false)
 			out = append(out, plain)
 		}
 	}

@@ -2,7 +2,10 @@ package fleet
 
 import (
 	"context"
+	"fmt"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"backworks/envoy"
@@ -28,33 +31,48 @@ type Envoy struct {
 
 // Envoys are those of Options.Envoys, in that order. An Envoy that was not asked
 // for 10 s is asked who it is, for 2 s at most.
-func (f *Fleet) Envoys() []Envoy {
-	out := make([]Envoy, len(f.admins))
+func (f *Fleet) Envoys() []Envoy { return know(f.admins) }
+
+// know is what is known of each, asked all at once.
+func know(admins []*admin) []Envoy {
+	out := make([]Envoy, len(admins))
 	var all sync.WaitGroup
-	for i, a := range f.admins {
+	for i, a := range admins {
 		all.Go(func() { out[i] = a.know() })
 	}
 	all.Wait()
 	return out
 }
 
-// reachable are the Envoys that answer.
+// reachable are the Envoys that answer, those of Options.Envoys and others.
 func (f *Fleet) reachable() []Envoy {
-	var out []Envoy
-	for _, e := range f.Envoys() {
-		if e.Error == "" {
-			out = append(out, e)
-		}
-	}
-	return out
+	out := know(f.allAdmins())
+	return slices.DeleteFunc(out, func(e Envoy) bool { return e.Error != "" })
+}
+
+// allAdmins are those of Options.Envoys and the ones that nodes told of.
+func (f *Fleet) allAdmins() []*admin {
+	return slices.Concat(f.admins, f.found.admins(f.Options.Envoys, time.Now()))
 }
 
 // admin is one admin interface and what is known of the Envoy behind it.
 type admin struct {
+	node  string     // the id it must have; "": any
 	mu    sync.Mutex // held while it is asked, so that it is asked once
 	is    Envoy
 	asked time.Time // of the last answer; zero after a failure
+	why   atomic.Pointer[string]
 }
+
+// failure is why it did not answer last, for those who do not wait while it is asked.
+func (a *admin) failure() string {
+	if why := a.why.Load(); why != nil {
+		return *why
+	}
+	return "it was not asked yet"
+}
+
+func (a *admin) answers() bool { return a.failure() == "" }
 
 func newAdmin(address envoy.Address) *admin {
 	return &admin{is: Envoy{Address: address, Admin: envoy.NewAdmin(address)}}
@@ -82,10 +100,15 @@ func (a *admin) ask(ctx context.Context) (*envoy.ServerInfo, error) {
 // learn is ask; a.mu is held.
 func (a *admin) learn(ctx context.Context) (*envoy.ServerInfo, error) {
 	info, err := a.is.Admin.ServerInfo(ctx)
+	if err == nil && a.node != "" && info.NodeID != a.node {
+		err = fmt.Errorf("behind %s is another Envoy, %q", a.is.Address, info.NodeID)
+	}
 	if err != nil {
 		a.is.Error, a.asked = err.Error(), time.Time{}
+		a.why.Store(new(err.Error()))
 		return nil, err
 	}
+	a.why.Store(new(""))
 	a.is.Node, a.is.Cluster, a.is.Error, a.asked = info.NodeID, info.NodeCluster, "", time.Now()
 	return info, nil
 }

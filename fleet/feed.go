@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"backworks/blueprints"
 	"backworks/xds"
 )
 
@@ -55,14 +56,15 @@ type feed struct {
 	last   uint64
 	told   map[EventKind]int // since the last flush
 	pushes map[pushed]int
-	notice chan struct{} // closed when there is something new
+	acked  map[string]pushed // by node that is connected: what it has, told already
+	notice chan struct{}     // closed when there is something new
 }
 
 // pushed is a version of a blueprint that nodes acknowledged.
 type pushed struct{ blueprint, version string }
 
 func newFeed() *feed {
-	return &feed{told: map[EventKind]int{}, pushes: map[pushed]int{}, notice: make(chan struct{})}
+	return &feed{told: map[EventKind]int{}, pushes: map[pushed]int{}, acked: map[string]pushed{}, notice: make(chan struct{})}
 }
 
 // add tells of an event. It does not wait.
@@ -135,20 +137,36 @@ func (f *feed) stream(e xds.Event) {
 		what.Kind, what.Text = EnvoyEvent, "connected"
 	case xds.Disconnected:
 		what.Kind, what.Text = EnvoyEvent, "disconnected"
+		f.forget(e.Node.ID)
 	case xds.Refused:
 		what.Kind, what.Text = RefusalEvent, "refuses "+e.Type+" of version "+e.Snapshot
 		if e.Refusal != nil {
 			what.Text += ": " + oneLine(e.Refusal.Message)
 		}
 	case xds.Synced:
-		f.mu.Lock()
-		f.pushes[pushed{what.Blueprint, e.Snapshot}]++
-		f.mu.Unlock()
+		f.acknowledged(e.Node.ID, pushed{what.Blueprint, e.Snapshot})
 		return
 	default:
 		return
 	}
 	f.add(what)
+}
+
+// acknowledged counts a node for a version, once: it acknowledges other assignments of
+// the same one as well.
+func (f *feed) acknowledged(node string, p pushed) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.acked[node] != p {
+		f.acked[node] = p
+		f.pushes[p]++
+	}
+}
+
+func (f *feed) forget(node string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.acked, node)
 }
 
 // oneLine shortens what a node or a parser said.
@@ -161,12 +179,16 @@ func oneLine(text string) string {
 	return text
 }
 
-// load tells what came of reading the blueprints.
-func (f *feed) load(r *Report) {
+// load tells what came of reading the blueprints, but for the problems of the time before:
+// one save may be read more than once.
+func (f *feed) load(r *Report, before blueprints.Problems) {
 	if r.Outcome == Unchanged {
 		return
 	}
 	for _, p := range r.loaded.Errors() {
+		if slices.Contains(before, p) {
+			continue
+		}
 		f.add(Event{Kind: EditEvent, Subject: p.File, Blueprint: p.File, Text: oneLine(p.String())})
 	}
 	if r.Outcome == Published {

@@ -1,9 +1,11 @@
 package fleet
 
 import (
+	"strconv"
 	"strings"
 	"testing"
 
+	"backworks/blueprints"
 	"backworks/xds"
 )
 
@@ -13,9 +15,10 @@ func TestFeedIsBounded(t *testing.T) {
 	t.Parallel()
 	f := newFeed()
 	changed := f.changed()
-	for range 1000 {
-		f.stream(xds.Event{Kind: xds.Connected, Node: xds.Node{ID: "n"}})
-		f.stream(xds.Event{Kind: xds.Synced, Group: "main.yaml", Snapshot: "v1"})
+	for i := range 1000 {
+		n := xds.Node{ID: strconv.Itoa(i)}
+		f.stream(xds.Event{Kind: xds.Connected, Node: n})
+		f.stream(xds.Event{Kind: xds.Synced, Node: n, Group: "main.yaml", Snapshot: "v1"})
 	}
 	select {
 	case <-changed:
@@ -35,5 +38,36 @@ func TestFeedIsBounded(t *testing.T) {
 	}
 	if n := len(f.newest()); n != maxEvents {
 		t.Errorf("%d events are kept", n)
+	}
+}
+
+// TestFeedTellsOnce: a node that acknowledges a version twice is one, and a bad file that
+// is read twice has its problems told once.
+func TestFeedTellsOnce(t *testing.T) {
+	t.Parallel()
+	f := newFeed()
+	sync := func(version string) {
+		f.stream(xds.Event{Kind: xds.Synced, Node: xds.Node{ID: "sidecar"}, Group: "main.yaml", Snapshot: version})
+	}
+	sync("v1")
+	sync("v1")
+	f.flush()
+	sync("v1")
+	f.flush()
+	if all := f.newest(); len(all) != 1 || all[0].Text != "an Envoy has acknowledged version v1" {
+		t.Errorf("acknowledged twice: %+v", all)
+	}
+	f.stream(xds.Event{Kind: xds.Disconnected, Node: xds.Node{ID: "sidecar"}})
+	sync("v1")
+	f.flush()
+	if all := f.newest(); len(all) != 3 || all[0].Kind != PushEvent {
+		t.Errorf("it came back: %+v", all)
+	}
+	bad := blueprints.Problems{{Message: "is bad"}}
+	f.load(&Report{Outcome: Rejected, loaded: bad}, nil)
+	f.load(&Report{Outcome: Rejected, loaded: append(bad, blueprints.Problem{Message: "is worse"})}, bad)
+	f.load(&Report{Outcome: Rejected, loaded: bad}, bad)
+	if all := f.newest(); len(all) != 5 || !strings.Contains(all[0].Text, "is worse") {
+		t.Errorf("read three times: %+v", all)
 	}
 }

@@ -72,6 +72,9 @@ type Options struct {
 	Rollouts Rollouts
 	// Envoys are the admin interfaces to ask; none by default.
 	Envoys []envoy.Address
+	// NodeAdmins says which admin interfaces are asked besides that nodes tell of; those at
+	// their own addresses by default.
+	NodeAdmins AdminTrust
 	// Resolve finds the addresses of a host name; the system's resolver by default.
 	Resolve func(ctx context.Context, host string) ([]netip.Addr, error)
 	// ResolveEvery is how often names are looked up again; 5 s by default.
@@ -95,6 +98,7 @@ type Fleet struct {
 	counts     counts
 	loads      loads
 	admins     []*admin
+	found      nodeAdmins
 	collector  *collector
 	started    sync.Once
 	done       chan struct{}
@@ -131,6 +135,7 @@ func New(o Options) *Fleet {
 		done:     make(chan struct{}),
 		rollouts: map[string]*rollout{},
 		dialects: newDialects(o.Groups, log),
+		found:    nodeAdmins{trust: o.NodeAdmins, nodes: map[string]*foundNode{}},
 	}
 	f.how.checked, f.how.load = f.checked, f.loadOf
 	f.view.Store(&view{})
@@ -151,6 +156,7 @@ func (f *Fleet) Start(ctx context.Context) *Report {
 	f.started.Do(func() {
 		f.Server.Notify(func(e xds.Event) {
 			f.members.event(e)
+			f.found.event(e)
 			f.collector.feed.stream(e)
 		})
 		f.Server.NotifyLoad(f.loads.add)

@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"cmp"
 	"math"
 	"slices"
 	"strconv"
@@ -47,9 +48,11 @@ type sight struct {
 	at    time.Time
 	hosts map[string]envoy.Host // by authority
 	stats map[string]uint64     // breakerStats; nil: not asked for
+	// reasons are why targets are taken out, by authority; nil: Envoy did it.
+	reasons map[string]string
 }
 
-// poolBreaker are the breakers of a pool in one Envoy.
+// poolBreaker are the breakers of a pool in one Envoy, or in all of a blueprint.
 type poolBreaker struct {
 	circuits map[string]*circuit // by authority; who never failed has none
 	flow     passage
@@ -58,6 +61,7 @@ type poolBreaker struct {
 	// shared is for whom, and when, factor and drop were made.
 	sharedFor string
 	sharedAt  time.Time
+	parts     parts // of all
 }
 
 // passage measures the requests that come to a pool.
@@ -144,6 +148,9 @@ func (b *poolBreaker) asksStats(p *blueprints.Pool, s sight, now time.Time) bool
 	if !b.any(BreakerOpen) && !b.any(BreakerHalfOpen) {
 		return false
 	}
+	if p.Breaker.Scope == blueprints.ScopeFleet {
+		return true // what is counted is compared with what others were asked for
+	}
 	if others, _ := b.weights(p, s); others == 0 || b.due(p, now) != "" {
 		return true
 	}
@@ -155,14 +162,25 @@ func (b *poolBreaker) asksStats(p *blueprints.Pool, s sight, now time.Time) bool
 	return false
 }
 
-// step takes the breakers of the pool as far as they go with what was seen.
+// step takes the breakers of the pool as far as they go with what was seen in one Envoy.
+func (b *poolBreaker) step(p *blueprints.Pool, s sight, now time.Time) {
+	b.flow.measure(s)
+	b.advance(p, s, now)
+}
+
+// stepAll is step with what was seen in one of all the Envoys that have it together.
+func (b *poolBreaker) stepAll(p *blueprints.Pool, node string, s sight, now time.Time) {
+	s, b.flow = b.parts.join(p.Breaker, node, s, now)
+	b.advance(p, s, now)
+}
+
+// advance takes the breakers as far as they go.
 //
 // What can happen to a target:
 //  1. Closed, and Envoy has taken it out: it is open, for the recovery time.
 //  2. Half open: see judge.
 //  3. Open, its time is over, and none of the pool is being tried: it is half open.
-func (b *poolBreaker) step(p *blueprints.Pool, s sight, now time.Time) {
-	b.flow.measure(s)
+func (b *poolBreaker) advance(p *blueprints.Pool, s sight, now time.Time) {
 	for _, t := range p.Targets {
 		a := translate.Authority(p, t)
 		h, seen := s.hosts[a]
@@ -178,7 +196,7 @@ func (b *poolBreaker) step(p *blueprints.Pool, s sight, now time.Time) {
 				c = &circuit{}
 				b.circuits[a] = c
 			}
-			c.open(now, p.Breaker, "its requests failed: Envoy took it out")
+			c.open(now, p.Breaker, cmp.Or(s.reasons[a], "its requests failed: Envoy took it out"))
 		}
 	}
 	others, _ := b.weights(p, s)

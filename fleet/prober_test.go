@@ -21,7 +21,7 @@ type countedEnvoy struct {
 	times    []time.Time // of /clusters
 }
 
-func newCountedEnvoy(t *testing.T, id, clusters string) (*countedEnvoy, envoy.Address) {
+func newCountedEnvoy(t *testing.T, clusters string) (*countedEnvoy, envoy.Address) {
 	t.Helper()
 	e := &countedEnvoy{clusters: clusters, asked: map[string]int{}}
 	s := httptest.NewServer(e)
@@ -54,7 +54,7 @@ func (e *countedEnvoy) count(path string) int {
 // judge, so that it is asked once a second while all is well.
 func TestOneCollector(t *testing.T) {
 	t.Parallel()
-	e, address := newCountedEnvoy(t, "one", twoHosts)
+	e, address := newCountedEnvoy(t, twoHosts)
 	text := strings.Replace(blueprint("one", "p=http://a.test:80"), "          targets:", "          circuit_breaker: true\n          targets:", 1)
 	r := newRig(t, map[string]string{"one.yaml": text}, address)
 	r.fleet.adminLoads.wanted.Store(true)

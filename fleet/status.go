@@ -94,6 +94,10 @@ type Node struct {
 	xds.NodeStatus
 	// Ambiguous are the main files of blueprints that fit it as well as its own.
 	Ambiguous []string
+	// Breakers is nil where its blueprint has none, and for gRPC clients, whose are others.
+	Breakers *NodeBreakers
+	// Admin is nil where it does not say where its admin interface is.
+	Admin *NodeAdmin
 }
 
 // Status is all that the fleet knows without asking anyone.
@@ -177,7 +181,7 @@ func (f *Fleet) report(by string, began time.Time, result *blueprints.Result, ch
 	r.loaded, r.Problems = r.Problems, append(slices.Clone(r.Problems), shown.problems...)
 	r.Problems.Sort()
 	f.counts.load(r.Outcome)
-	f.collector.feed.load(r)
+	f.collector.feed.load(r, old)
 	f.view.Store(next)
 }
 
@@ -229,7 +233,12 @@ func (f *Fleet) Status() Status {
 	s := Status{Ready: f.Ready(), Last: v.report, NotKept: f.keeper.failure()}
 	standing := f.standing()
 	for _, n := range f.Server.Nodes() {
-		s.Nodes = append(s.Nodes, node(v.set, n, standing))
+		own := node(v.set, n, standing)
+		if own.Group == n.Group { // an Envoy
+			own.Admin = f.found.of(n.ID)
+			own.Breakers = f.breakers.ofNode(place{n.Group, n.ID})
+		}
+		s.Nodes = append(s.Nodes, own)
 	}
 	a := f.resolver.answers.Load()
 	for _, host := range slices.Sorted(maps.Keys(a.failed)) {

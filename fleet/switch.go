@@ -78,7 +78,7 @@ func (b *breakers) each(d drained, do func(*circuit)) (any bool) {
 			continue
 		}
 		p := poolOf(&blueprints.Blueprint{Pools: b.all(at)}, d.pool)
-		if p == nil || !p.HalfOpens() || !hasTarget(p, d.authority) {
+		if p == nil || !at.works(p) || !hasTarget(p, d.authority) {
 			continue
 		}
 		any = true

@@ -64,6 +64,8 @@ type TargetBreaker struct {
 	// HalfOpens: after the time it is tried before it closes. Else it is Envoy's own
 	// ejection alone.
 	HalfOpens bool `json:"half_opens"`
+	// Scope says whether it is this Envoy's own or that of all.
+	Scope blueprints.Scope `json:"scope"`
 }
 
 // Targets asks every Envoy that can be reached, all at once, about each target of

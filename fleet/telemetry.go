@@ -75,6 +75,10 @@ type TargetFigures struct {
 	Why         []string `json:"why"`
 	Ejected     bool     `json:"ejected"`
 	FailedCheck bool     `json:"failed_check"`
+	// Drained: it gets nothing new, by hand. Breaker is null where the pool has none, or
+	// nobody knows.
+	Drained bool           `json:"drained"`
+	Breaker *TargetBreaker `json:"breaker"`
 
 	Requests  *uint64 `json:"requests"`
 	Successes *uint64 `json:"successes"`

@@ -29,6 +29,9 @@ type Event struct {
 	// Stream tells streams apart, of one node as well: later ones have higher numbers.
 	Stream uint64
 	Node   Node
+	// Peer is the address of the connection: host:port, or what says little for a Unix
+	// socket.
+	Peer string
 	// Group is the node's; "" when it has none.
 	Group string
 	// Snapshot is the version of the group's Snapshot that the stream is on; of
@@ -64,7 +67,7 @@ func (s *stream) tell(e Event) {
 	if all == nil {
 		return
 	}
-	e.Stream, e.Node, e.Group = s.serial, s.node, s.group
+	e.Stream, e.Node, e.Peer, e.Group = s.serial, s.node, s.peer, s.group
 	if s.view != nil && e.Snapshot == "" {
 		e.Snapshot = s.view.version
 	}

@@ -3,12 +3,14 @@ package main
 import (
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
 
 	"backworks/envoy"
+	"backworks/fleet"
 )
 
 func bootstrapCommand() *cobra.Command {
@@ -28,6 +30,9 @@ func bootstrapCommand() *cobra.Command {
 				return wrongUse("--node-id, --node-cluster and --xds are needed")
 			}
 			b.MaxConnections = int(maxConnections)
+			if _, own := b.NodeMetadata[fleet.AdminKey]; b.Admin != "" && !own {
+				b.NodeMetadata = with(b.NodeMetadata, fleet.AdminKey, string(b.Admin))
+			}
 			if err := secrets.complete(&b, file); err != nil {
 				return err
 			}
@@ -52,11 +57,18 @@ func bootstrapCommand() *cobra.Command {
 	flags.Var((*addressFlag)(&b.XDS), "xds", "`ADDR` of the management server: host:port or unix:///path")
 	secrets.add(flags)
 	flags.BoolVar(&b.SotW, "sotw", false, "speak the state-of-the-world variant of xDS, not delta")
-	flags.Var((*addressFlag)(&b.Admin), "envoy-admin", "`ADDR` for Envoy's admin interface; whoever reaches it can stop Envoy; none by default")
+	flags.Var((*addressFlag)(&b.Admin), "envoy-admin", "`ADDR` for Envoy's admin interface; whoever reaches it can stop Envoy; none by default; its metadata tells the management server of it")
 	flags.Var((*addressFlag)(&b.AdminListener), "admin-address", "`ADDR` of the management server's admin listener; without it a blueprint's metrics endpoints answer 503")
 	flags.Uint32Var(&maxConnections, "max-connections", 0, "`N` client connections at once; 50000 by default")
 	flags.StringVarP(&file, "output", "o", "", "write to `FILE`, at once or not at all")
 	return c
+}
+
+// with is a copy of a map that has one value more.
+func with(all map[string]string, key, value string) map[string]string {
+	out := map[string]string{key: value}
+	maps.Copy(out, all)
+	return out
 }
 
 // writeTo writes text to a file, so that a reader never sees a part of it, or to

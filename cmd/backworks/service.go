@@ -173,7 +173,7 @@ func (s *service) load(context.Context) error {
 	s.server.Notify(s.stats.Count)
 	options := fleet.Options{
 		Loader: loader, Translator: translator, Groups: s.groups, Server: s.server, Logger: s.log,
-		Keep: s.store, Archive: s.store, Memory: s.store, Rollouts: s.rollouts(),
+		Keep: s.store, Archive: s.store, Memory: s.store, Rollouts: s.rollouts(), NodeAdmins: fleet.AdminTrust(s.nodeAdmins),
 	}
 	if s.watch {
 		options.Changes, options.Watch = s.watcher.Changes(), s.watcher.Set

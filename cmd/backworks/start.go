@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"backworks/envoy"
+	"backworks/fleet"
 )
 
 // startFlags are what `start` was called with.
@@ -24,6 +25,7 @@ type startFlags struct {
 	access        accessFlags
 	envoy         string
 	envoyAdmin    []envoy.Address
+	nodeAdmins    string
 	envoyArgs     []string
 	keepEnvoy     bool
 	stateDir      string
@@ -71,6 +73,7 @@ flight finish; a second one does not wait for them.`,
 	f.xds.add(flags)
 	flags.StringVar(&f.envoy, "envoy", "auto", "the Envoy to run: `auto|none|PATH`")
 	flags.Var((*addressesFlag)(&f.envoyAdmin), "envoy-admin", "`URL` of the admin interface of an Envoy that others run, for metrics and targets; may be repeated")
+	flags.StringVar(&f.nodeAdmins, "node-admins", string(fleet.TrustOwn), "which admin interfaces are asked that nodes tell of in their metadata: those at the node's `own` address, any or none")
 	flags.BoolVar(&f.keepEnvoy, "keep-envoy", false, "leave Envoy running at the end; the next start takes it over")
 	flags.StringVar(&f.stateDir, "state-dir", "", "`DIR` for last good blueprints and sockets (~/.local/state/backworks/...)")
 	flags.BoolVar(&f.strict, "strict", false, "do not start on a last good version, nor on some blueprints of a folder")
@@ -95,6 +98,8 @@ func (f *startFlags) takeArgs(c *cobra.Command, args []string) error {
 		return fmt.Errorf("unexpected argument %q: a blueprint is named with -c", args[0])
 	case !f.withSidecar() && len(f.envoyArgs) > 0:
 		return fmt.Errorf("arguments for Envoy and --envoy none exclude each other")
+	case !slices.Contains([]fleet.AdminTrust{fleet.TrustOwn, fleet.TrustAny, fleet.TrustNone}, fleet.AdminTrust(f.nodeAdmins)):
+		return fmt.Errorf("--node-admins must be own, any or none, got %q", f.nodeAdmins)
 	case !f.withSidecar() && f.keepEnvoy:
 		return fmt.Errorf("--keep-envoy and --envoy none exclude each other")
 	case c.Flags().Changed("canary") && f.canary < 0, c.Flags().Changed("rollout-watch") && f.watchFor < 0:

@@ -87,8 +87,32 @@ func complaints(s *admin.Status) []string {
 			out = append(out, fmt.Sprintf("%s: fits as well: %s", visible(n.ID), strings.Join(n.Ambiguous, ", ")))
 		}
 	}
+	out = append(out, breakerLines(s)...)
 	if len(out) > 0 {
 		out = append([]string{""}, out...)
+	}
+	return out
+}
+
+// breakerLines tell how many Envoys of a blueprint have less than half-open breakers.
+func breakerLines(s *admin.Status) (out []string) {
+	for _, b := range s.Blueprints {
+		all, ejection, followed := 0, 0, 0
+		for _, n := range s.Nodes {
+			if n.Blueprint != b.File || n.Breakers == nil {
+				continue
+			}
+			all++
+			if n.Breakers.Ejection > 0 {
+				ejection++
+			} else if n.Breakers.Followed > 0 {
+				followed++
+			}
+		}
+		if ejection+followed > 0 {
+			out = append(out, fmt.Sprintf("%s: breakers of %d Envoys: %d tried half open, %d follow the fleet's, %d Envoy's own ejection alone",
+				shown(b.File), all, all-ejection-followed, followed, ejection))
+		}
 	}
 	return out
 }

@@ -18,8 +18,8 @@ func TestStatusTable(t *testing.T) {
 		Blueprints: []fleet.BlueprintStatus{{File: "/etc/shop.yaml", Version: "aaaa", Rollout: fleet.RolloutStatus{Version: "bbbb", Stage: fleet.Canary, Since: now.Add(-90 * time.Second)}}},
 		Problems:   []admin.Problem{{Text: "shop.yaml:3:5: is bad"}},
 		Nodes: []admin.Node{
-			{ID: "edge-1", Blueprint: "/etc/shop.yaml", State: fleet.NodeSynced, Types: []admin.TypeState{{Type: "CDS", State: fleet.NodeSynced, Sent: "1", Acked: "1", AckedAt: now.Add(-3 * time.Hour)}}},
-			{ID: "edge-2", Blueprint: "/etc/shop.yaml", Ambiguous: []string{"/etc/other.yaml"}, State: fleet.NodeRejected, Types: []admin.TypeState{
+			{ID: "edge-1", Blueprint: "/etc/shop.yaml", State: fleet.NodeSynced, Breakers: &fleet.NodeBreakers{HalfOpen: 2}, Types: []admin.TypeState{{Type: "CDS", State: fleet.NodeSynced, Sent: "1", Acked: "1", AckedAt: now.Add(-3 * time.Hour)}}},
+			{ID: "edge-2", Blueprint: "/etc/shop.yaml", Ambiguous: []string{"/etc/other.yaml"}, Breakers: &fleet.NodeBreakers{Followed: 1, Ejection: 1}, State: fleet.NodeRejected, Types: []admin.TypeState{
 				{Type: "LDS", State: fleet.NodeRejected, Sent: "2", Acked: "1", Refused: &admin.Refusal{Message: "no\x1b[2J such\nport", Resources: []admin.RefusedResource{{Name: "proxy", Position: "shop.yaml:1:9"}}}},
 				{Type: "RDS", State: fleet.NodeStale, Sent: "2", SentAt: now.Add(-5 * time.Second)}}},
 			{ID: "\x1b]0;evil\a", State: fleet.NodeNotSent, Connected: now.Add(-50 * 24 * time.Hour)},
@@ -41,6 +41,7 @@ edge-2        RDS   STALE     2     -             5s    /etc/shop.yaml AMBIGUOUS
 shop.yaml:3:5: is bad
 shop.yaml:1:9 proxy: edge-2 refuses LDS: no?[2J such port
 edge-2: fits as well: /etc/other.yaml
+/etc/shop.yaml: breakers of 2 Envoys: 1 tried half open, 0 follow the fleet's, 1 Envoy's own ejection alone
 `
 	got := strings.ReplaceAll(b.String(), "\uFFFD", "?")
 	squeeze := func(s string) string { return strings.Join(strings.Fields(s), " ") }
