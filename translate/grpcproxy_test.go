@@ -194,13 +194,18 @@ func TestGRPCDeadline(t *testing.T) {
 		t.Fatal(err)
 	}
 	req.Header = http.Header{"Content-Type": {"application/grpc"}, "Te": {"trailers"}, "Grpc-Timeout": {"300m"}}
+	begun := time.Now()
 	resp, err := transport.RoundTrip(req)
 	if err != nil {
 		t.Fatal(err)
 	}
 	_, _ = io.Copy(io.Discard, resp.Body)
 	_ = resp.Body.Close()
-	if s := resp.Header.Get("Grpc-Status") + resp.Trailer.Get("Grpc-Status"); s != "4" {
+	if took := time.Since(begun); took > 5*time.Second {
+		t.Errorf("ended after %v", took)
+	}
+	// 4 is DEADLINE_EXCEEDED. The target has the deadline too, and may be the first to act.
+	if s := resp.Header.Get("Grpc-Status") + resp.Trailer.Get("Grpc-Status"); s != "4" && s != "14" {
 		t.Errorf("%d, status %q", resp.StatusCode, s)
 	}
 	<-server.ended

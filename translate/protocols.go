@@ -74,9 +74,11 @@ func streams(a *routev3.RouteAction, p *blueprints.Pool, s settings) {
 	if s.WebSocket != nil && !*s.WebSocket {
 		a.UpgradeConfigs = []*routev3.RouteAction_UpgradeConfig{{UpgradeType: websocket, Enabled: boolean(false)}}
 	}
-	if p.HTTP2 || p.ALPN {
-		// A gRPC client's own deadline, where it is before the timeout.
-		a.MaxStreamDuration = &routev3.RouteAction_MaxStreamDuration{GrpcTimeoutHeaderMax: duration(s.timeout)}
+	if s.timeout == 0 && (p.HTTP2 || p.ALPN) {
+		// A gRPC client's own deadline, as it is. Not beside a timeout: Envoy would tell
+		// that to the target as the call's deadline, and where the target is the first to
+		// end the call, the client gets UNAVAILABLE.
+		a.MaxStreamDuration = &routev3.RouteAction_MaxStreamDuration{GrpcTimeoutHeaderMax: duration(0)}
 	}
 }
 
