@@ -9,7 +9,7 @@ import (
 type protocolSpec struct {
 	Protocol       str      `yaml:"protocol" enum:"http1|http2|auto" default:"http1" doc:"What the targets speak. gRPC needs http2, which without TLS is HTTP/2 by prior knowledge. auto leaves it to each https target (ALPN)."`
 	IdleTimeout    duration `yaml:"idle_timeout" default:"5m" min:"0" doc:"How long a request, an answer or a WebSocket may be silent in both directions; 0 is no limit. Without it timeout where that is longer than 5m, and no limit where timeout is 0."`
-	WebSocket      boolean  `yaml:"websocket,websockets" default:"true" doc:"Whether a client may turn a request into a WebSocket."`
+	WebSocket      boolean  `yaml:"websocket,websockets" default:"true" doc:"Whether a client may turn a request into a WebSocket. With protocol http2 or auto it is false without this key: such targets have to take WebSockets over HTTP/2 (RFC 8441)."`
 	MaxRequestSize size     `yaml:"max_request_size,max_body_size,client_max_body_size" default:"0" doc:"The largest body of a request; a larger one gets 413. 0 is no limit."`
 }
 
@@ -18,7 +18,8 @@ type Traffic struct {
 	// IdleTimeout ends what is silent in both directions, 0: never. nil is 5 min, the
 	// timeout where that is longer, and never where there is no timeout.
 	IdleTimeout *time.Duration
-	// WebSocket lets requests become WebSockets; nil is true.
+	// WebSocket lets requests become WebSockets; nil is true where the targets speak
+	// HTTP/1.1 alone.
 	WebSocket *bool
 	// MaxRequestSize is in bytes, 0: no limit; nil is that too.
 	MaxRequestSize *int64

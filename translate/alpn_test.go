@@ -58,6 +58,11 @@ func TestProtocols(t *testing.T) {
 		p.health(t, pool, true, "at first")
 	}
 	for path, want := range map[string]string{"/auto": "HTTP/2.0", "/old": "HTTP/1.1", "/plain": "HTTP/1.1", "/tls": "HTTP/2.0", "/clear": "HTTP/2.0"} {
+		// A target that does not know WebSockets over HTTP/2 would end the connection.
+		resp, _ := p.ask(t, "GET", path, "Connection: Upgrade", "Upgrade: websocket")
+		if refused := resp.StatusCode == 403; refused != (path != "/plain") {
+			t.Errorf("a WebSocket to %s: %d", path, resp.StatusCode)
+		}
 		if resp, body := p.ask(t, "GET", path); body != want {
 			t.Errorf("%s: %d %s, want %s", path, resp.StatusCode, body, want)
 		}

@@ -71,7 +71,13 @@ func streams(a *routev3.RouteAction, p *blueprints.Pool, s settings) {
 		// The listener's limit for silent streams would end the request first.
 		a.IdleTimeout = duration(s.timeout)
 	}
-	if s.WebSocket != nil && !*s.WebSocket {
+	// Most servers that speak HTTP/2 end the connection when asked for a WebSocket, which
+	// is a failure: clients could open a breaker with it.
+	allowed := !p.HTTP2 && !p.ALPN
+	if s.WebSocket != nil {
+		allowed = *s.WebSocket
+	}
+	if !allowed {
 		a.UpgradeConfigs = []*routev3.RouteAction_UpgradeConfig{{UpgradeType: websocket, Enabled: boolean(false)}}
 	}
 	if s.timeout == 0 && (p.HTTP2 || p.ALPN) {
