@@ -52,7 +52,10 @@ func (*duration) schema(s *schema, f *field) object {
 	if f.min.exclusive {
 		text["allOf"] = []object{{"pattern": "[1-9]"}}
 		parts = append(parts, anyOf(notZero("secs"), notZero("nanos")))
-	} else if seconds["minimum"] == nil {
+	} else {
+		parts = append(parts, anyOf(object{"required": []string{"secs"}}, object{"required": []string{"nanos"}}))
+	}
+	if seconds["minimum"] == nil && seconds["exclusiveMinimum"] == nil {
 		seconds["minimum"] = 0
 	}
 	return anyOf(seconds, text, environment(), object{"allOf": parts})

@@ -63,6 +63,10 @@ func (t *duration) parts(d *decoder, n *yaml.Node, p *step, f *field) {
 	if len(d.problems) > before {
 		return
 	}
+	if !parts.Secs.given() && !parts.Nanos.given() {
+		d.fail(place(n, p), "needs the key \"secs\" or \"nanos\"")
+		return
+	}
 	seconds := float64(parts.Secs.v) + float64(parts.Nanos.v)/1e9
 	t.set(d, place(n, p), f, seconds, strconv.FormatFloat(seconds, 'g', -1, 64)+"s")
 }

@@ -89,8 +89,11 @@ type Server struct {
 	MaxConnections int
 	// IdleTimeout closes a client connection without requests (1 h),
 	// HeaderTimeout bounds how long a client may take for its request's headers
-	// (10 s), RequestTimeout for the whole request (5 min; 0 is no limit).
-	IdleTimeout, HeaderTimeout, RequestTimeout time.Duration
+	// (10 s).
+	IdleTimeout, HeaderTimeout time.Duration
+	// RequestTimeout bounds how long a client may take for a whole request, 0: no limit.
+	// nil is 5 min, or no limit where an endpoint has no timeout.
+	RequestTimeout *time.Duration
 }
 
 // Dashboard is the page on the admin listener.
@@ -128,8 +131,9 @@ type Pool struct {
 	// Breaker and HealthCheck are nil where the blueprint has none.
 	Breaker     *Breaker
 	HealthCheck *HealthCheck
-	// Timeout is for the whole request, retries included; 30 s by default.
+	// Timeout is for the whole request, retries included; 30 s by default, 0: no limit.
 	Timeout time.Duration
+	Traffic
 	// ConnectTimeout is for one connection to a target; 5 s by default.
 	ConnectTimeout time.Duration
 	// Retries are tries after the first one; 0 by default.
@@ -142,8 +146,9 @@ type Pool struct {
 	// ResolveByEnvoy leaves host names to Envoy's DNS, for fleets whose DNS
 	// differs from the management server's; weights then stay fixed.
 	ResolveByEnvoy bool
-	// TLS says that the targets speak HTTPS, HTTP2 that they speak HTTP/2 alone.
-	TLS, HTTP2 bool
+	// TLS says that the targets speak HTTPS, HTTP2 that they speak HTTP/2 alone, ALPN
+	// that each says over TLS which it speaks.
+	TLS, HTTP2, ALPN bool
 	// PathPrefix is the path of the targets' URLs, without a slash at its end.
 	PathPrefix string
 	// RequestHeaders and ResponseHeaders are the pool's own; empty for "default".
@@ -183,17 +188,6 @@ type Breaker struct {
 	// have opened it for all to open it; 50 % by default.
 	Scope      Scope
 	FleetShare Share
-}
-
-// HealthCheck is the active check of a pool's targets.
-type HealthCheck struct {
-	Position
-	// Path is asked for with GET; 200 to 299 is healthy.
-	Path string
-	// Interval is 30 s, Timeout 5 s by default.
-	Interval, Timeout time.Duration
-	// HealthyThreshold is 2, UnhealthyThreshold 3 by default.
-	HealthyThreshold, UnhealthyThreshold int
 }
 
 // Headers are changes to the headers of a request or an answer. Names are kept
@@ -248,8 +242,9 @@ type ProxyRoute struct {
 	Position
 	Pool    string
 	Rewrite *Rewrite
-	// Timeout overrides the pool's unless it is 0; the others unless nil.
-	Timeout      time.Duration
+	// All override the pool's unless nil.
+	Timeout      *time.Duration
+	Traffic      Traffic
 	Retries      *int
 	PreserveHost *bool
 	RetryUnsafe  *bool

@@ -119,7 +119,7 @@ func (d *decoder) onlyMain(doc *document) {
 	for _, a := range append(doc.Plugins.policies(), doc.Nodes.at, doc.Rollout.at, doc.Server.at, doc.Dashboard.at,
 		c.Targets.at, c.LoadBalancing.at, c.CircuitBreaker.at, c.HealthCheck.at, c.Timeout.at, c.ConnectTimeout.at, c.RetryAttempts.at,
 		c.RetryUnsafe.at, c.PreserveHost.at, c.Resolve.at, c.TransformRequest.at, c.TransformResponse.at, c.Transformations.at, c.Headers.at,
-		c.Metrics.at, c.PathRewrite.at) {
+		c.Metrics.at, c.PathRewrite.at, c.Protocol.at, c.IdleTimeout.at, c.WebSocket.at, c.MaxRequestSize.at) {
 		if a.given() {
 			d.fail(a, "belongs in the main file: an included file adds endpoints and plugins.proxy.config.upstreams")
 		}
@@ -153,7 +153,7 @@ func (d *decoder) server(s *serverSpec) Server {
 		TrustedHops: s.TrustedHops.or(0), MaxConnections: s.MaxConnections.or(50000),
 		IdleTimeout:    s.IdleTimeout.or(time.Hour),
 		HeaderTimeout:  s.HeaderTimeout.or(10 * time.Second),
-		RequestTimeout: s.RequestTimeout.or(5 * time.Minute),
+		RequestTimeout: said(s.RequestTimeout.v, s.RequestTimeout.given()),
 	}
 }
 

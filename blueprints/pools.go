@@ -48,6 +48,7 @@ func (d *decoder) pool(name string, a at, s *poolSpec) *Pool {
 		d.fail(s.Targets.at, "must have at least one target")
 	}
 	d.targets(p, s)
+	d.protocol(p, s)
 	d.timeouts(p, s)
 	d.retries(p, s)
 	d.healthCheck(p, s)
@@ -66,12 +67,12 @@ func (d *decoder) timeouts(p *Pool, s *poolSpec) {
 		own := &s.Targets.items[i].Timeout
 		t := own.or(s.Timeout.or(30 * time.Second))
 		differs := i > 0 && t != p.Timeout
-		if i == 0 || t > p.Timeout {
+		if i == 0 || longest(t, p.Timeout) {
 			p.Timeout, src = t, choose(own.given(), own.src, s.Timeout.src)
 		}
 		if differs {
 			d.warn(pick(own.at, s.Targets.items[i].at),
-				"differs from the timeout of other targets of the pool: the longest holds for all, ", unlessFilledIn(src, p.Timeout.String()))
+				"differs from the timeout of other targets of the pool: the longest holds for all, ", unlessFilledIn(src, timeText(p.Timeout)))
 		}
 	}
 }
@@ -111,33 +112,18 @@ func (d *decoder) weights(p *Pool, s *poolSpec) {
 	}
 }
 
-// healthCheck is one for the whole pool: Envoy has one check per cluster.
-func (d *decoder) healthCheck(p *Pool, s *poolSpec) {
-	by := -1
-	p.HealthCheck, by = shared(d, s, "health_check", s.HealthCheck.at,
-		func(t *targetSpec) (at, *HealthCheck) {
-			return t.HealthCheck.at, d.united(&t.HealthCheck, &s.HealthCheck)
-		},
-		func(c HealthCheck) HealthCheck { c.Position = Position{}; return c })
-	if h := p.HealthCheck; h != nil && h.Timeout > h.Interval {
-		d.warn(pick(s.Targets.items[by].HealthCheck.Timeout.at, pick(s.HealthCheck.Timeout.at, pick(s.HealthCheck.at, s.Targets.items[by].at))),
-			"the check's timeout is longer than its interval: a check that hangs delays the next one")
-	}
-}
-
 // breaker is one for the whole pool too: its settings are the cluster's.
 func (d *decoder) breaker(p *Pool, s *poolSpec) {
 	p.Breaker, _ = shared(d, s, "circuit_breaker", s.CircuitBreaker.at,
 		func(t *targetSpec) (at, *Breaker) {
 			return t.CircuitBreaker.at, d.unitedBreaker(&t.CircuitBreaker, &s.CircuitBreaker)
-		},
-		func(b Breaker) Breaker { b.Position = Position{}; return b })
+		})
 	d.breakerBounds(p, s)
 }
 
 // shared is what the targets' own key comes to, united with the pool's: the same
 // for each, or it is a problem. by is the first target that has one.
-func shared[T comparable](d *decoder, s *poolSpec, key string, pool at, own func(*targetSpec) (at, *T), plain func(T) T) (first *T, by int) {
+func shared[T any](d *decoder, s *poolSpec, key string, pool at, own func(*targetSpec) (at, *T)) (first *T, by int) {
 	by = -1
 	for i := range s.Targets.items {
 		place, x := own(&s.Targets.items[i])
@@ -146,7 +132,7 @@ func shared[T comparable](d *decoder, s *poolSpec, key string, pool at, own func
 		}
 		if by < 0 {
 			first, by = x, i
-		} else if (x == nil) != (first == nil) || x != nil && plain(*x) != plain(*first) {
+		} else if !Alike(x, first) {
 			d.fail(pick(place, s.Targets.items[i].at), "the ", key, " differs from that of ", s.Targets.items[by].label(by),
 				" (line ", strconv.Itoa(s.Targets.items[by].line), "), but is one for the whole pool: make them equal, or use two pools")
 			return nil, by
@@ -159,23 +145,6 @@ func shared[T comparable](d *decoder, s *poolSpec, key string, pool at, own func
 		}
 	}
 	return first, by
-}
-
-func (d *decoder) united(own, pool *healthCheckSpec) *HealthCheck {
-	if !own.given() && !pool.given() || !own.Enabled.or(pool.Enabled.or(true)) {
-		return nil
-	}
-	path := pickStr(own.Path, pool.Path)
-	if path.given() {
-		d.checkPath(path)
-	}
-	return &HealthCheck{
-		Position: d.position(pick(own.at, pool.at)), Path: path.or("/health"),
-		Interval:           own.Interval.or(pool.Interval.or(30 * time.Second)),
-		Timeout:            own.Timeout.or(pool.Timeout.or(5 * time.Second)),
-		HealthyThreshold:   own.HealthyThreshold.or(pool.HealthyThreshold.or(2)),
-		UnhealthyThreshold: own.UnhealthyThreshold.or(pool.UnhealthyThreshold.or(3)),
-	}
 }
 
 func pickStr(a, b str) str { return choose(a.given(), a, b) }

@@ -72,7 +72,8 @@ func (d *decoder) sameMethod(e *Endpoint, r *routeSpec) {
 
 // override is what an endpoint says of a pool that others use too.
 func (d *decoder) override(p *ProxyRoute, r *routeSpec) {
-	p.Timeout = r.Timeout.v
+	p.Timeout = said(r.Timeout.v, r.Timeout.given())
+	p.Traffic = r.traffic()
 	if r.RetryAttempts.given() {
 		p.Retries = &r.RetryAttempts.v
 	}
@@ -82,7 +83,7 @@ func (d *decoder) override(p *ProxyRoute, r *routeSpec) {
 	if r.RetryUnsafe.given() {
 		p.RetryUnsafe = &r.RetryUnsafe.v
 	}
-	for _, a := range []at{r.LoadBalancing.at, r.CircuitBreaker.at, r.HealthCheck.at, r.ConnectTimeout.at, r.Resolve.at} {
+	for _, a := range []at{r.LoadBalancing.at, r.CircuitBreaker.at, r.HealthCheck.at, r.ConnectTimeout.at, r.Resolve.at, r.Protocol.at} {
 		if a.given() {
 			d.fail(a, "belongs to a pool, and the endpoint has no targets of its own: set it there")
 		}

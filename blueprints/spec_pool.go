@@ -7,13 +7,14 @@ type poolSpec struct {
 	LoadBalancing  loadBalancing    `yaml:"load_balancing" default:"weighted_round_robin" doc:"How requests are spread over the targets. ip_hash and random do not follow weights."`
 	CircuitBreaker breakerSpec      `yaml:"circuit_breaker" doc:"Takes a failing target out for a while. Failures are the statuses 500 and 502 to 599, unless failures says otherwise, and connection errors. Without it, none is taken out."`
 	HealthCheck    healthCheckSpec  `yaml:"health_check,health_checks" doc:"Asks each target for its health: true, false, or a mapping. What a target's own health_check does not say, holds from here."`
-	Timeout        duration         `yaml:"timeout" default:"30s" above:"0" doc:"How long a request may take, retries included; a target's own goes first."`
+	Timeout        duration         `yaml:"timeout" default:"30s" min:"0" doc:"How long a request may take, retries included; a target's own goes first. 0 is no limit, for streams."`
 	ConnectTimeout duration         `yaml:"connect_timeout" default:"5s" above:"0" doc:"How long a connection to a target may take to open."`
 	RetryAttempts  integer          `yaml:"retry_attempts,retries" default:"0" min:"0" max:"100" doc:"Retries after the first try, on another target where there is one; a target's own goes first."`
 	RetryUnsafe    boolean          `yaml:"retry_non_idempotent" default:"false" doc:"Whether POST and PATCH are retried after an answer too; by default only when they never reached a target."`
 	PreserveHost   boolean          `yaml:"preserve_host" default:"false" doc:"Whether a target sees the client's Host instead of its own."`
 	Resolve        str              `yaml:"resolve" enum:"backworks|envoy" default:"backworks" doc:"Who looks up the targets' host names. With envoy, for fleets whose DNS differs, weights stay as they were when the cluster was made."`
 
+	protocolSpec
 	transformsSpec
 
 	_ ignored `yaml:"health_check_interval" doc:"has no effect: use health_check.interval"`
@@ -70,7 +71,7 @@ type targetSpec struct {
 	Name           str             `yaml:"name" doc:"The target's name in status and metrics; its host and port without one."`
 	URL            str             `yaml:"url,target" required:"true" doc:"http:// or https://, host, port (80 or 443 without one) and a path to put in front of the request's. Scheme, path and health check are the same for all targets of a pool."`
 	Weight         number          `yaml:"weight" default:"1.0" above:"0" doc:"The target's share of the requests, in proportion to the others'."`
-	Timeout        duration        `yaml:"timeout" default:"30s" above:"0" doc:"How long a request may take, retries included; the longest of the pool's targets holds."`
+	Timeout        duration        `yaml:"timeout" default:"30s" min:"0" doc:"How long a request may take, retries included, 0: no limit; the longest of the pool's targets holds."`
 	HealthCheck    healthCheckSpec `yaml:"health_check,health_checks" doc:"As the pool's health_check, and the same for all targets of the pool."`
 	CircuitBreaker breakerSpec     `yaml:"circuit_breaker" doc:"As the pool's circuit_breaker, and the same for all targets of the pool."`
 	RetryAttempts  integer         `yaml:"retry_attempts,retries" default:"0" min:"0" max:"100" doc:"Retries after the first try; the largest of the pool's targets holds."`
@@ -92,16 +93,6 @@ type breakerSpec struct {
 	FleetShare       share    `yaml:"fleet_share" default:"50%" doc:"With scope: fleet, how many of the Envoys that can be asked must have taken a target out for all to do so: a number, or a per cent."`
 
 	_ ignored `yaml:"request_volume_threshold,success_rate_threshold,timeout" doc:"has no effect: failures in a row are counted; use failure_threshold"`
-}
-
-type healthCheckSpec struct {
-	at
-	Enabled            boolean  `yaml:"enabled" default:"true" doc:"Whether it acts."`
-	Path               str      `yaml:"path" default:"/health" doc:"The path asked for with GET; 200 to 299 is healthy."`
-	Interval           duration `yaml:"interval" default:"30s" above:"0" doc:"The time between two checks."`
-	Timeout            duration `yaml:"timeout" default:"5s" above:"0" doc:"How long an answer may take."`
-	HealthyThreshold   integer  `yaml:"healthy_threshold" default:"2" min:"1" max:"4294967295" doc:"Good checks in a row that bring a target back."`
-	UnhealthyThreshold integer  `yaml:"unhealthy_threshold" default:"3" min:"1" max:"4294967295" doc:"Failed checks in a row that take a target out."`
 }
 
 // rewriteSpec is path_rewrite: a template as a string, or a mapping.

@@ -1,6 +1,7 @@
 package blueprints
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -14,6 +15,11 @@ type Text []Part
 type Part struct {
 	Literal  string
 	Var, Arg string
+}
+
+// fixed says that there are no placeholders.
+func (t Text) fixed() bool {
+	return !slices.ContainsFunc(t, func(p Part) bool { return p.Var != "" })
 }
 
 // placeholderNames are the placeholders as they are written.

@@ -28,6 +28,7 @@ var dependencies = map[string]string{
 	"github.com/santhosh-tekuri/jsonschema/v6":     "tests only: judges the schema we write",
 	"github.com/chromedp/chromedp":                 "tests only: drives a real Chromium through the dashboard",
 	"github.com/chromedp/cdproto":                  "tests only: the protocol's messages, for what chromedp has no call for",
+	"github.com/coder/websocket":                   "tests only: WebSockets of clients and targets, without further dependencies",
 	"golang.org/x/tools":                           "tests only: txtar, a golden's input and output in one file",
 }
 

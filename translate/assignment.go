@@ -104,12 +104,11 @@ func targetWeights(p *blueprints.Pool) []uint32 {
 }
 
 func endpoint(p *blueprints.Pool, t *blueprints.Target, address *corev3.Address) *endpointv3.Endpoint {
-	name := Authority(p, t)
 	return &endpointv3.Endpoint{
 		Address: address,
-		// The Host header of requests (auto_host_rewrite) and of health checks.
-		Hostname:          name,
-		HealthCheckConfig: &endpointv3.Endpoint_HealthCheckConfig{Hostname: name},
+		// The Host header of requests (auto_host_rewrite).
+		Hostname:          Authority(p, t),
+		HealthCheckConfig: checkConfig(p, t),
 	}
 }
 

@@ -2,7 +2,6 @@ package translate
 
 import (
 	"strings"
-	"time"
 
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
@@ -10,7 +9,6 @@ import (
 	dnsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/clusters/common/dns/v3"
 	dnsclusterv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/clusters/dns/v3"
 	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
-	upstreamsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/upstreams/http/v3"
 	typev3 "github.com/envoyproxy/go-control-plane/envoy/type/v3"
 	"google.golang.org/protobuf/types/known/anypb"
 
@@ -18,17 +16,10 @@ import (
 )
 
 const (
-	// protocolOptions is the key under which Envoy looks for a cluster's
-	// HttpProtocolOptions.
-	protocolOptions = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 	// maxInFlight replaces Envoy's limits of 1,024 connections and requests a
 	// cluster, which answer 503 under a load that the targets would bear. The
 	// listener's connection limit is the one that protects the proxy.
 	maxInFlight = 100_000
-	// upstreamIdle closes unused connections before the targets do: common
-	// servers close theirs after 5 s, and a request written to a connection that
-	// is just being closed fails without being replayed.
-	upstreamIdle = 4 * time.Second
 	// systemRoots is where Debian, Ubuntu, Alpine and Envoy's own images have the
 	// certificate authorities.
 	systemRoots = "/etc/ssl/certs/ca-certificates.crt"
@@ -53,7 +44,7 @@ func (b *builder) cluster(p *blueprints.Pool) *clusterv3.Cluster {
 			UpdateMergeWindow: duration(0),
 		},
 		CircuitBreakers: circuitBreakers(),
-		HealthChecks:    healthChecks(p),
+		HealthChecks:    b.healthChecks(p),
 		// By default a removed target is used as long as it is healthy.
 		IgnoreHealthOnHostRemoval:     p.HealthCheck != nil,
 		OutlierDetection:              outlierDetection(p),
@@ -100,31 +91,6 @@ func (b *builder) dns(c *clusterv3.Cluster, p *blueprints.Pool) {
 		locality.LbEndpoints = append(locality.LbEndpoints, lbEndpoint(endpoint(p, t, socketAddress(t.Host, t.Port)), weights[i]))
 	}
 	c.LoadAssignment = &endpointv3.ClusterLoadAssignment{ClusterName: c.Name, Endpoints: []*endpointv3.LocalityLbEndpoints{locality}}
-}
-
-func (b *builder) httpOptions(p *blueprints.Pool) *upstreamsv3.HttpProtocolOptions {
-	o := &upstreamsv3.HttpProtocolOptions{
-		CommonHttpProtocolOptions: &corev3.HttpProtocolOptions{IdleTimeout: duration(upstreamIdle)},
-		UpstreamProtocolOptions:   &upstreamsv3.HttpProtocolOptions_ExplicitHttpConfig_{ExplicitHttpConfig: protocol(p)},
-	}
-	if p.Breaker != nil {
-		o.OutlierDetection = &upstreamsv3.HttpProtocolOptions_OutlierDetection{ErrorMatcher: failures(p.Breaker)}
-	}
-	if p.TLS {
-		o.UpstreamHttpProtocolOptions = &corev3.UpstreamHttpProtocolOptions{AutoSni: true, AutoSanValidation: true}
-	}
-	return o
-}
-
-func protocol(p *blueprints.Pool) *upstreamsv3.HttpProtocolOptions_ExplicitHttpConfig {
-	if p.HTTP2 {
-		return &upstreamsv3.HttpProtocolOptions_ExplicitHttpConfig{
-			ProtocolConfig: &upstreamsv3.HttpProtocolOptions_ExplicitHttpConfig_Http2ProtocolOptions{Http2ProtocolOptions: &corev3.Http2ProtocolOptions{}},
-		}
-	}
-	return &upstreamsv3.HttpProtocolOptions_ExplicitHttpConfig{
-		ProtocolConfig: &upstreamsv3.HttpProtocolOptions_ExplicitHttpConfig_HttpProtocolOptions{HttpProtocolOptions: &corev3.Http1ProtocolOptions{}},
-	}
 }
 
 // circuitBreakers are Envoy's limits, not the blueprint's breaker. The default of

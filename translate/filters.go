@@ -32,7 +32,9 @@ const healthPath = "/health"
 
 // filters are all HTTP filters, in the order of a request; answers pass them the
 // other way round. This list is the only place that says the order.
-func (b *builder) filters() []*hcmv3.HttpFilter {
+// Once a request has become a WebSocket, its body is no body: upgraded is the list without
+// the filters that read bodies.
+func (b *builder) filters(upgraded bool) []*hcmv3.HttpFilter {
 	var out []*hcmv3.HttpFilter
 	add := func(name string, config proto.Message, wanted bool) {
 		if wanted {
@@ -49,6 +51,11 @@ func (b *builder) filters() []*hcmv3.HttpFilter {
 	// Before all that asks who a client is: a browser sends no credentials with its
 	// preflight request, and must be able to read a refusal.
 	add(corsFilter, &corsv3.Cors{}, used(b, corsOf))
+	// Before all that reads a body, and behind cors, since a page must be able to read the
+	// refusal. Each route says which size it has.
+	if !upgraded {
+		out = append(out, b.sizeFilters()...)
+	}
 	// Each route says which parameters of its path it wants.
 	add(parameterFilter, &headertometadatav3.Config{}, b.usesParameters())
 	// Last by Envoy's rule: it ends the chain.

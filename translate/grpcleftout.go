@@ -72,6 +72,7 @@ func (l *leftOut) pool(p *blueprints.Pool) {
 		l.warn(p.Position, "with resolve: envoy a target gets its share of the calls whether it is up or not: resolve: backworks avoids that")
 	}
 	l.retries(p.Position, settingsOf(p, nil))
+	l.traffic(p.Position, p.Traffic)
 	l.headers(p.RequestHeaders, p.Position)
 	l.headers(p.ResponseHeaders, p.Position)
 }
@@ -83,6 +84,15 @@ func uneven(p *blueprints.Pool) bool {
 func (l *leftOut) retries(pos blueprints.Position, s settings) {
 	if s.retries > 0 && !s.retryUnsafe {
 		l.warn(pos, "retry_attempts is left out: every call is a POST, which is sent again only when it never reached a target; retry_non_idempotent changes that")
+	}
+}
+
+func (l *leftOut) traffic(pos blueprints.Position, t blueprints.Traffic) {
+	if t.MaxRequestSize != nil && *t.MaxRequestSize > 0 {
+		l.warn(pos, "max_request_size is left out: they do not bound what they send")
+	}
+	if t.IdleTimeout != nil {
+		l.warn(pos, "idle_timeout is left out: silent streams are not ended")
 	}
 }
 
@@ -101,6 +111,7 @@ func (l *leftOut) endpoint(e *blueprints.Endpoint) {
 	l.headers(e.RequestHeaders, e.Position)
 	l.headers(e.ResponseHeaders, e.Position)
 	l.rewrite(e.Proxy.Rewrite, position(e.Proxy.Position, e.Position))
+	l.traffic(position(e.Proxy.Position, e.Position), e.Proxy.Traffic)
 	if e.Proxy.Retries != nil || e.Proxy.RetryUnsafe != nil {
 		b := builder{bp: l.bp}
 		if p := b.pool(e); p != nil {

@@ -67,7 +67,8 @@ func (b *builder) connectionManager(s blueprints.Server) *hcmv3.HttpConnectionMa
 		RouteSpecifier: &hcmv3.HttpConnectionManager_Rds{Rds: &hcmv3.Rds{
 			RouteConfigName: RouteName, ConfigSource: ads(),
 		}},
-		HttpFilters:      b.filters(),
+		HttpFilters:      b.filters(false),
+		UpgradeConfigs:   b.upgrades(),
 		LocalReplyConfig: b.localReplies(),
 		ServerName:       serverName,
 
@@ -88,12 +89,16 @@ func (b *builder) connectionManager(s blueprints.Server) *hcmv3.HttpConnectionMa
 
 		// Slow clients must not hold what others need.
 		RequestHeadersTimeout: duration(s.HeaderTimeout),
-		RequestTimeout:        duration(s.RequestTimeout),
+		RequestTimeout:        duration(b.requestTimeout()),
 		StreamIdleTimeout:     duration(streamIdle),
 		CommonHttpProtocolOptions: &corev3.HttpProtocolOptions{
 			IdleTimeout: duration(s.IdleTimeout),
 			// Many servers take X_Real_Ip for X-Real-Ip, which we may have set.
 			HeadersWithUnderscoresAction: corev3.HttpProtocolOptions_REJECT_REQUEST,
+		},
+		HttpProtocolOptions: &corev3.Http1ProtocolOptions{
+			// Old tools and load balancers' probes; without a Host they get this one.
+			AcceptHttp_10: true, DefaultHostForHttp_10: localhost,
 		},
 		Http2ProtocolOptions: &corev3.Http2ProtocolOptions{
 			MaxConcurrentStreams:        u32(streamsPerClient),

@@ -30,6 +30,7 @@ func (b *builder) proxy(e *blueprints.Endpoint, names []string) []*routev3.Route
 	for _, part := range retryParts(names, s.retries, s.retryUnsafe) {
 		r := b.route(e, part.methods, p.ResponseHeaders)
 		a := routeAction(p, s)
+		b.limitSize(r, s)
 		if a.RetryPolicy = b.retryPolicy(s.retries, part.safe); a.RetryPolicy != nil {
 			r.RequestBodyBufferLimit = wrapperspb.UInt64(retryBody)
 		}
@@ -44,19 +45,21 @@ func (b *builder) proxy(e *blueprints.Endpoint, names []string) []*routev3.Route
 
 // settings are what an endpoint may say otherwise than its pool.
 type settings struct {
-	timeout                   time.Duration
+	blueprints.Traffic
+	timeout                   time.Duration // 0: no limit
 	retries                   int
 	retryUnsafe, preserveHost bool
 }
 
 // settingsOf are p's, with what r says; r may be nil.
 func settingsOf(p *blueprints.Pool, r *blueprints.ProxyRoute) settings {
-	s := settings{p.Timeout, p.Retries, p.RetryUnsafe, p.PreserveHost}
+	s := settings{p.Traffic, p.Timeout, p.Retries, p.RetryUnsafe, p.PreserveHost}
 	if r == nil {
 		return s
 	}
-	if r.Timeout > 0 {
-		s.timeout = r.Timeout
+	s.Traffic = p.Traffic.Over(r.Traffic)
+	if r.Timeout != nil {
+		s.timeout = *r.Timeout
 	}
 	if r.Retries != nil {
 		s.retries = *r.Retries
@@ -94,10 +97,7 @@ func routeAction(p *blueprints.Pool, s settings) *routev3.RouteAction {
 		ClusterSpecifier: &routev3.RouteAction_Cluster{Cluster: ClusterName(p)},
 		Timeout:          duration(s.timeout),
 	}
-	if s.timeout > streamIdle {
-		// The listener's limit for silent streams would end the request first.
-		a.IdleTimeout = duration(s.timeout)
-	}
+	streams(a, p, s)
 	if !s.preserveHost {
 		a.HostRewriteSpecifier = &routev3.RouteAction_AutoHostRewrite{AutoHostRewrite: boolean(true)}
 	}

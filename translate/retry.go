@@ -16,8 +16,8 @@ const (
 	retrySafe   = "reset,connect-failure,refused-stream,retriable-headers"
 	retryUnsafe = "connect-failure,refused-stream,reset-before-request"
 	// retryBody is how much of a request's body is kept for another try. Envoy's
-	// default is the connection's buffer, and a longer body gets 507 when its first
-	// target cannot be reached.
+	// default is the connection's buffer, and a longer body cannot be sent again when its
+	// first target was not reached.
 	retryBody = 1 << 20
 	// otherTargets is how often Envoy looks for a target that was not tried yet.
 	otherTargets = 5

@@ -29,6 +29,12 @@ type proxy struct {
 // serve starts an Envoy on a blueprint; $NAME in it is replaced by targets[NAME].
 func serve(t *testing.T, blueprint string, targets map[string]string) *proxy {
 	t.Helper()
+	return serveWith(t, blueprint, targets, func(*translate.Resources) {})
+}
+
+// serveWith lets change see the resources before Envoy does.
+func serveWith(t *testing.T, blueprint string, targets map[string]string, change func(*translate.Resources)) *proxy {
+	t.Helper()
 	for name, url := range targets {
 		blueprint = strings.ReplaceAll(blueprint, "$"+name, url)
 	}
@@ -44,6 +50,7 @@ func serve(t *testing.T, blueprint string, targets map[string]string) *proxy {
 	if r == nil {
 		t.Fatal(problems)
 	}
+	change(r)
 	// A socket's path must be short, and t.TempDir has the test's name in it.
 	dir, err := os.MkdirTemp("", "bw")
 	if err != nil {

@@ -1,0 +1,116 @@
+package translate
+
+import (
+	"time"
+
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
+	upstreamsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/upstreams/http/v3"
+
+	"backworks/blueprints"
+)
+
+const (
+	// protocolOptions is the key under which Envoy looks for a cluster's
+	// HttpProtocolOptions.
+	protocolOptions = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+	// upstreamIdle closes unused connections before the targets do: common
+	// servers close theirs after 5 s, and a request written to a connection that
+	// is just being closed fails without being replayed.
+	upstreamIdle = 4 * time.Second
+	websocket    = "websocket"
+	// requestTimeout is the server's where the blueprint has none.
+	requestTimeout = 5 * time.Minute
+)
+
+func (b *builder) httpOptions(p *blueprints.Pool) *upstreamsv3.HttpProtocolOptions {
+	o := &upstreamsv3.HttpProtocolOptions{
+		CommonHttpProtocolOptions: &corev3.HttpProtocolOptions{IdleTimeout: duration(upstreamIdle)},
+	}
+	switch {
+	case p.ALPN:
+		o.UpstreamProtocolOptions = &upstreamsv3.HttpProtocolOptions_AutoConfig{AutoConfig: &upstreamsv3.HttpProtocolOptions_AutoHttpConfig{
+			HttpProtocolOptions: &corev3.Http1ProtocolOptions{}, Http2ProtocolOptions: upstreamHTTP2(),
+		}}
+	case p.HTTP2:
+		o.UpstreamProtocolOptions = &upstreamsv3.HttpProtocolOptions_ExplicitHttpConfig_{ExplicitHttpConfig: &upstreamsv3.HttpProtocolOptions_ExplicitHttpConfig{
+			ProtocolConfig: &upstreamsv3.HttpProtocolOptions_ExplicitHttpConfig_Http2ProtocolOptions{Http2ProtocolOptions: upstreamHTTP2()},
+		}}
+	default:
+		o.UpstreamProtocolOptions = &upstreamsv3.HttpProtocolOptions_ExplicitHttpConfig_{ExplicitHttpConfig: &upstreamsv3.HttpProtocolOptions_ExplicitHttpConfig{
+			ProtocolConfig: &upstreamsv3.HttpProtocolOptions_ExplicitHttpConfig_HttpProtocolOptions{HttpProtocolOptions: &corev3.Http1ProtocolOptions{}},
+		}}
+	}
+	if p.Breaker != nil {
+		o.OutlierDetection = &upstreamsv3.HttpProtocolOptions_OutlierDetection{ErrorMatcher: failures(p.Breaker)}
+	}
+	if p.TLS {
+		o.UpstreamHttpProtocolOptions = &corev3.UpstreamHttpProtocolOptions{AutoSni: true, AutoSanValidation: true}
+	}
+	return o
+}
+
+// upstreamHTTP2 bounds what is kept of an answer whose client reads slowly, which by
+// default is far more than a connection's buffer, and lets WebSockets through to targets
+// that take them over HTTP/2 (RFC 8441).
+func upstreamHTTP2() *corev3.Http2ProtocolOptions {
+	return &corev3.Http2ProtocolOptions{
+		InitialStreamWindowSize:     u32(streamWindow),
+		InitialConnectionWindowSize: u32(connectionWindow),
+		AllowConnect:                true,
+	}
+}
+
+// streams is what concerns requests and answers that take long.
+func streams(a *routev3.RouteAction, p *blueprints.Pool, s settings) {
+	switch {
+	case s.IdleTimeout != nil:
+		a.IdleTimeout = duration(*s.IdleTimeout)
+	case s.timeout == 0 || s.timeout > streamIdle:
+		// The listener's limit for silent streams would end the request first.
+		a.IdleTimeout = duration(s.timeout)
+	}
+	// Most servers that speak HTTP/2 end the connection when asked for a WebSocket, which
+	// is a failure: clients could open a breaker with it.
+	allowed := !p.HTTP2 && !p.ALPN
+	if s.WebSocket != nil {
+		allowed = *s.WebSocket
+	}
+	if !allowed {
+		a.UpgradeConfigs = []*routev3.RouteAction_UpgradeConfig{{UpgradeType: websocket, Enabled: boolean(false)}}
+	}
+	if s.timeout == 0 && (p.HTTP2 || p.ALPN) {
+		// A gRPC client's own deadline, as it is. Not beside a timeout: Envoy would tell
+		// that to the target as the call's deadline, and where the target is the first to
+		// end the call, the client gets UNAVAILABLE.
+		a.MaxStreamDuration = &routev3.RouteAction_MaxStreamDuration{GrpcTimeoutHeaderMax: duration(0)}
+	}
+}
+
+// upgrades lets WebSockets pass, where a route does not say otherwise. Nothing else may be
+// upgraded, and CONNECT is not answered.
+func (b *builder) upgrades() []*hcmv3.HttpConnectionManager_UpgradeConfig {
+	u := &hcmv3.HttpConnectionManager_UpgradeConfig{UpgradeType: websocket}
+	if filters := b.filters(true); len(filters) < len(b.filters(false)) {
+		u.Filters = filters
+	}
+	return []*hcmv3.HttpConnectionManager_UpgradeConfig{u}
+}
+
+// requestTimeout bounds how long a client may send a request. It cannot differ by route,
+// and would end a stream whose client goes on sending.
+func (b *builder) requestTimeout() time.Duration {
+	if t := b.bp.Server.RequestTimeout; t != nil {
+		return *t
+	}
+	for _, e := range b.bp.Endpoints {
+		if e.Handler != blueprints.HandlerProxy {
+			continue
+		}
+		if p := b.pool(e); p != nil && settingsOf(p, e.Proxy).timeout == 0 {
+			return 0
+		}
+	}
+	return requestTimeout
+}
