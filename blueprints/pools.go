@@ -48,6 +48,7 @@ func (d *decoder) pool(name string, a at, s *poolSpec) *Pool {
 		d.fail(s.Targets.at, "must have at least one target")
 	}
 	d.targets(p, s)
+	d.poolTLS(p, &s.TLS)
 	d.timeouts(p, s)
 	d.retries(p, s)
 	d.healthCheck(p, s)

@@ -1,7 +1,9 @@
 package translate_test
 
 import (
+	"context"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -32,18 +34,7 @@ func serve(t *testing.T, blueprint string, targets map[string]string) *proxy {
 	for name, url := range targets {
 		blueprint = strings.ReplaceAll(blueprint, "$"+name, url)
 	}
-	file := filepath.Join(t.TempDir(), "main.yaml")
-	if err := os.WriteFile(file, []byte(blueprint), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	result := blueprints.NewLoader(blueprints.Options{Path: file}).Load()
-	if err := result.Problems.Err(); err != nil {
-		t.Fatal(err)
-	}
-	r, problems := translate.Static(result.Set.Blueprints[0], translate.State{})
-	if r == nil {
-		t.Fatal(problems)
-	}
+	r := static(t, blueprint)
 	// A socket's path must be short, and t.TempDir has the test's name in it.
 	dir, err := os.MkdirTemp("", "bw")
 	if err != nil {
@@ -57,6 +48,24 @@ func serve(t *testing.T, blueprint string, targets map[string]string) *proxy {
 	}
 	r.AddTo(config)
 	return start(t, dir, config, admin)
+}
+
+// static is the rendering of a blueprint.
+func static(t *testing.T, blueprint string) *translate.Resources {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "main.yaml")
+	if err := os.WriteFile(file, []byte(blueprint), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	result := blueprints.NewLoader(blueprints.Options{Path: file}).Load()
+	if err := result.Problems.Err(); err != nil {
+		t.Fatal(err)
+	}
+	r, problems := translate.Static(result.Set.Blueprints[0], translate.State{})
+	if r == nil {
+		t.Fatal(problems)
+	}
+	return r
 }
 
 func start(t *testing.T, dir string, config *bootstrapv3.Bootstrap, admin envoy.Address) *proxy {
@@ -165,4 +174,11 @@ func target(t *testing.T, headers ...string) string {
 	}))
 	t.Cleanup(s.Close)
 	return s.URL
+}
+
+// hardwired leads every name to one address.
+type hardwired struct{ address string }
+
+func (h *hardwired) dial(ctx context.Context, network, _ string) (net.Conn, error) {
+	return new(net.Dialer).DialContext(ctx, network, h.address)
 }
