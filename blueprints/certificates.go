@@ -51,7 +51,7 @@ type Authorities struct {
 	File string
 	// Certificates are PEM.
 	Certificates []byte
-	// Expires is when the first of them does.
+	// Expires is when the last of them does: files of authorities may keep old ones.
 	Expires time.Time
 }
 
@@ -87,12 +87,14 @@ func (d *decoder) filePath(s str) string {
 func (d *decoder) pems(a at, what string, paths []string, check func(*pems) error) *pems {
 	now, err := d.readPEMs(paths)
 	use := pemUse{paths, sum(now.contents), sum(now.contents)}
+	key := strings.Join(append([]string{what}, paths...), "\x00")
+	before := d.good[key]
 	if err == nil {
 		err = check(now)
 	}
-	key := strings.Join(append([]string{what}, paths...), "\x00")
-	before := d.good[key]
 	switch {
+	case err != nil && before != nil && sum(before.contents) == use.seen:
+		now = before // it was good, and has expired since: whoever serves it tells
 	case err == nil:
 		if d.good != nil {
 			d.good[key] = now
@@ -202,13 +204,15 @@ func (d *decoder) authorities(s str) *Authorities {
 	}
 	a := &Authorities{Position: d.position(s.at), File: d.filePath(s)}
 	p := d.pems(s.at, "the file of authorities", []string{a.File}, func(p *pems) (err error) {
-		p.certs, err = parseCertificates(p.contents[0])
+		if p.certs, err = parseCertificates(p.contents[0]); err == nil && d.now().After(last(p.certs)) {
+			err = fmt.Errorf("it expired at %s: renew it", last(p.certs).UTC().Format(time.RFC3339))
+		}
 		return err
 	})
 	if p == nil {
 		return nil
 	}
-	a.Certificates, a.Expires = p.contents[0], expiry(p.certs)
+	a.Certificates, a.Expires = p.contents[0], last(p.certs)
 	return a
 }
 
@@ -250,4 +254,13 @@ func expiry(certs []*x509.Certificate) (first time.Time) {
 		}
 	}
 	return first
+}
+
+func last(certs []*x509.Certificate) (end time.Time) {
+	for _, c := range certs {
+		if c.NotAfter.After(end) {
+			end = c.NotAfter
+		}
+	}
+	return end
 }

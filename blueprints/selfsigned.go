@@ -9,7 +9,8 @@ import (
 // selfSigned is true, false, or names.
 type selfSigned struct {
 	at
-	names []string
+	wanted bool
+	names  []string
 }
 
 // selfSignedNames are what a development machine is called.
@@ -20,12 +21,13 @@ func (s *selfSigned) decode(d *decoder, n *yaml.Node, p *step, _ *field) {
 	if n.Kind == yaml.ScalarNode && !isNull(n) && plain(n, "!!bool") {
 		text, ok := d.text(n, p, "true, false or a list of names")
 		if on, is := parseBool(text); ok && is && on {
-			s.names = selfSignedNames
+			s.wanted, s.names = true, selfSignedNames
 		} else if ok && !is {
 			d.fail(s.at, "must be true, false or a list of names, got ", quote(n.Value))
 		}
 		return
 	}
+	s.wanted = true
 	var l list[str]
 	d.value(reflect.ValueOf(&l), n, p, &field{single: true})
 	for _, x := range l.items {

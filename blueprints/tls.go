@@ -104,7 +104,7 @@ func (d *decoder) tls(s *pluginSpec[tlsSpec], port int) *TLS {
 	if pair := d.selfSigned(c.SelfSigned); pair != nil {
 		t.Certificates = append(t.Certificates, pair)
 	}
-	if len(c.Certificates.items) == 0 && len(c.SelfSigned.names) == 0 {
+	if len(c.Certificates.items) == 0 && !c.SelfSigned.wanted {
 		d.fail(s.at, "needs certificates, each with its key; or, for development, self_signed: true")
 	}
 	if t.RedirectPort != 0 && t.RedirectPort == port {

@@ -105,6 +105,6 @@ func (b *builder) connectionManager(s blueprints.Server) *hcmv3.HttpConnectionMa
 			InitialConnectionWindowSize: u32(connectionWindow),
 		},
 	}
-	forwardCertificate(m, b.bp.TLS)
+	overTLS(m, b.bp.TLS)
 	return m
 }

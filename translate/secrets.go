@@ -1,9 +1,11 @@
 package translate
 
 import (
+	"iter"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	quicv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/quic/v3"
@@ -43,40 +45,56 @@ func filenames(path string, _ []byte) *corev3.DataSource {
 // files.
 func FileSecrets(bp *blueprints.Blueprint) []Resource { return secrets(bp, filenames) }
 
+// secret is what becomes one: a certificate and its key, or authorities.
+type secret struct {
+	name    string
+	pair    *blueprints.Certificate
+	trusted *blueprints.Authorities
+	sans    []string // that a certificate must have to be trusted
+}
+
+// served yields all that become secrets of bp.
+func served(bp *blueprints.Blueprint) iter.Seq[secret] {
+	return func(yield func(secret) bool) {
+		var all []secret
+		if t := bp.TLS; t != nil {
+			for i, c := range t.Certificates {
+				all = append(all, secret{name: certificateName(i), pair: c})
+			}
+			if t.Clients != nil {
+				all = append(all, secret{name: clientCA, trusted: t.Clients.CA, sans: t.Clients.SANs})
+			}
+		}
+		for _, p := range bp.Pools {
+			if p.Secure != nil {
+				all = append(all, secret{name: poolCA(p), trusted: p.Secure.CA}, secret{name: poolCertificate(p), pair: p.Secure.Certificate})
+			}
+		}
+		for _, s := range all {
+			if (s.pair != nil || s.trusted != nil) && !yield(s) {
+				return
+			}
+		}
+	}
+}
+
 // secrets are all of a blueprint, sorted by name.
 func secrets(bp *blueprints.Blueprint, from source) []Resource {
 	var out []Resource
-	add := func(name string, pos blueprints.Position, s *tlsv3.Secret) {
-		s.Name = name
-		out = append(out, Resource{Name: name, Position: pos, Message: s})
-	}
-	pair := func(name string, c *blueprints.Certificate) {
-		if c != nil {
-			add(name, c.Position, &tlsv3.Secret{Type: &tlsv3.Secret_TlsCertificate{TlsCertificate: &tlsv3.TlsCertificate{
+	for s := range served(bp) {
+		m, pos := &tlsv3.Secret{Name: s.name}, blueprints.Position{}
+		if c := s.pair; c != nil {
+			pos = c.Position
+			m.Type = &tlsv3.Secret_TlsCertificate{TlsCertificate: &tlsv3.TlsCertificate{
 				CertificateChain: from(c.File, c.Chain), PrivateKey: from(c.KeyFile, c.Key),
-			}}})
+			}}
+		} else {
+			pos = s.trusted.Position
+			m.Type = &tlsv3.Secret_ValidationContext{ValidationContext: &tlsv3.CertificateValidationContext{
+				TrustedCa: from(s.trusted.File, s.trusted.Certificates), MatchTypedSubjectAltNames: sanMatchers(s.sans),
+			}}
 		}
-	}
-	trusted := func(name string, a *blueprints.Authorities, sans []string) {
-		if a != nil {
-			add(name, a.Position, &tlsv3.Secret{Type: &tlsv3.Secret_ValidationContext{ValidationContext: &tlsv3.CertificateValidationContext{
-				TrustedCa: from(a.File, a.Certificates), MatchTypedSubjectAltNames: sanMatchers(sans),
-			}}})
-		}
-	}
-	if t := bp.TLS; t != nil {
-		for i, c := range t.Certificates {
-			pair(certificateName(i), c)
-		}
-		if t.Clients != nil {
-			trusted(clientCA, t.Clients.CA, t.Clients.SANs)
-		}
-	}
-	for _, p := range bp.Pools {
-		if p.Secure != nil {
-			pair(poolCertificate(p), p.Secure.Certificate)
-			trusted(poolCA(p), p.Secure.CA, nil)
-		}
+		out = append(out, Resource{Name: s.name, Position: pos, Message: m})
 	}
 	slices.SortFunc(out, func(a, b Resource) int { return strings.Compare(a.Name, b.Name) })
 	return out
@@ -99,12 +117,6 @@ func (r *Resources) secretsOf(bp *blueprints.Blueprint) []Resource {
 		return r.Secrets
 	}
 	return now
-}
-
-// Confidential says that private keys are among the resources, which must not go out
-// where others can read them.
-func (r *Resources) Confidential() bool {
-	return slices.ContainsFunc(r.Secrets, func(s Resource) bool { return s.Message.(*tlsv3.Secret).GetTlsCertificate() != nil })
 }
 
 // staticSocket has s, which may be nil, take its secrets from the bootstrap by their
@@ -145,4 +157,27 @@ func sds(name string) *tlsv3.SdsSecretConfig {
 	source := ads()
 	source.InitialFetchTimeout = duration(0)
 	return &tlsv3.SdsSecretConfig{Name: name, SdsConfig: source}
+}
+
+// Served is a certificate, or authorities, of which a blueprint makes a secret.
+type Served struct {
+	blueprints.Position
+	File string
+	// Names are what a certificate is made out for.
+	Names   []string
+	Expires time.Time
+}
+
+// Certificates yields those of bp by the names of their secrets.
+func Certificates(bp *blueprints.Blueprint) iter.Seq2[string, Served] {
+	return func(yield func(string, Served) bool) {
+		for s := range served(bp) {
+			if c := s.pair; c != nil && !yield(s.name, Served{c.Position, c.File, c.Names, c.Expires}) {
+				return
+			}
+			if a := s.trusted; a != nil && !yield(s.name, Served{a.Position, a.File, nil, a.Expires}) {
+				return
+			}
+		}
+	}
 }

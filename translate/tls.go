@@ -98,11 +98,23 @@ func (b *builder) downstream(t *blueprints.TLS, alpn ...string) *tlsv3.Downstrea
 	return c
 }
 
+// overTLS is what a connection manager does where clients come by TLS.
+func overTLS(m *hcmv3.HttpConnectionManager, t *blueprints.TLS) {
+	if t == nil {
+		return
+	}
+	// By HTTP/2 and 3 clients say what the scheme is, and may say http.
+	m.SchemeHeaderTransformation = &corev3.SchemeHeaderTransformation{
+		Transformation: &corev3.SchemeHeaderTransformation_SchemeToOverwrite{SchemeToOverwrite: "https"},
+	}
+	forwardCertificate(m, t)
+}
+
 // forwardCertificate tells targets of a client's certificate where that is wanted. In
 // any case what a client sends in X-Forwarded-Client-Cert is dropped, which is Envoy's
 // default.
 func forwardCertificate(m *hcmv3.HttpConnectionManager, t *blueprints.TLS) {
-	if t == nil || t.Clients == nil || !t.Clients.Forward {
+	if t.Clients == nil || !t.Clients.Forward {
 		return
 	}
 	m.ForwardClientCertDetails = hcmv3.HttpConnectionManager_SANITIZE_SET
@@ -170,7 +182,7 @@ func (b *builder) redirectListener(t *blueprints.TLS) *listenerv3.Listener {
 	l.Name = redirectListener
 	l.Address.GetSocketAddress().PortSpecifier = &corev3.SocketAddress_PortValue{PortValue: uint32(t.RedirectPort)}
 	m := b.connectionManager(s)
-	m.StatPrefix = redirectListener
+	m.StatPrefix, m.SchemeHeaderTransformation = redirectListener, nil
 	m.HttpFilters = []*hcmv3.HttpFilter{{
 		Name: routerFilter, ConfigType: &hcmv3.HttpFilter_TypedConfig{TypedConfig: b.typed(&routerv3.Router{})},
 	}}
