@@ -33,6 +33,7 @@ var (
 	refusedNow     = desc("xds_refused_responses", "Responses of a type that a node refused since it accepted one; no series when it did.", "node", "type")
 	eventsTotal    = desc("xds_events_total", "What happened on the streams.", "event", "type")
 	bytesTotal     = desc("xds_sent_bytes_total", "Bytes of responses.", "type")
+	certificateEnd = desc("tls_certificate_expiry_timestamp_seconds", "When a certificate of a blueprint expires, or the authorities that it trusts.", "blueprint", "certificate", "file")
 	lrsStreams     = desc("lrs_streams", "Envoys that report their load.")
 	lrsReports     = desc("lrs_reports_total", "Load reports of Envoys.")
 	sidecarPhase   = desc("sidecar_phase", "1 for the phase that our own Envoy is in.", "phase")
@@ -60,7 +61,7 @@ func (f figures) Describe(to chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		buildInfo, loadsTotal, loadSeconds, loadTime, publishedTotal, blueprintsNow, degradedNow, problemsNow, nodesNow,
 		syncedNow, unresolvedNow, ambiguousNow, unmatchedNow, heldNow, stageNow, verdictsTotal, readyNow, refusedNow, eventsTotal, bytesTotal,
-		lrsStreams, lrsReports, sidecarPhase, sidecarStarts,
+		lrsStreams, lrsReports, sidecarPhase, sidecarStarts, certificateEnd,
 	} {
 		to <- d
 	}
@@ -101,7 +102,11 @@ func (f figures) Collect(to chan<- prometheus.Metric) {
 		emit.counter(verdictsTotal, float64(count), string(outcome))
 	}
 	emit.gauge(readyNow, truth(f.Fleet.Ready()))
-	for _, node := range f.Fleet.Status().Nodes {
+	status := f.Fleet.Status()
+	for _, c := range status.Certificates {
+		emit.gauge(certificateEnd, float64(c.Expires.Unix()), c.Blueprint, c.Name, c.File)
+	}
+	for _, node := range status.Nodes {
 		for _, t := range node.Types {
 			if t.Refused != nil {
 				emit.gauge(refusedNow, float64(t.Refused.Count), node.ID, t.Type)

@@ -21,10 +21,12 @@ type Status struct {
 	Blueprints []fleet.BlueprintStatus `json:"blueprints"`
 	Problems   []Problem               `json:"problems"`
 	Unresolved []fleet.Unresolved      `json:"unresolved"`
-	LastLoad   *Load                   `json:"last_load"`
-	NotKept    string                  `json:"last_good_not_kept,omitempty"`
-	Nodes      []Node                  `json:"nodes"`
-	Sidecar    *envoy.State            `json:"sidecar"`
+	// Certificates are never with their keys.
+	Certificates []fleet.Certificate `json:"certificates"`
+	LastLoad     *Load               `json:"last_load"`
+	NotKept      string              `json:"last_good_not_kept,omitempty"`
+	Nodes        []Node              `json:"nodes"`
+	Sidecar      *envoy.State        `json:"sidecar"`
 }
 
 // Problem is a problem of a blueprint, and where; line 0 is the whole file.
@@ -103,15 +105,16 @@ type RefusedResource struct {
 func (p *pages) status(w http.ResponseWriter, _ *http.Request) {
 	s := p.Fleet.Status()
 	answer := Status{
-		Version:    p.Version,
-		Ready:      s.Ready,
-		Degraded:   s.Degraded,
-		Reason:     reason(s),
-		Blueprints: orEmpty(s.Blueprints),
-		Problems:   problemAnswers(s.Problems),
-		Unresolved: orEmpty(s.Unresolved),
-		NotKept:    s.NotKept,
-		Nodes:      make([]Node, len(s.Nodes)),
+		Version:      p.Version,
+		Ready:        s.Ready,
+		Degraded:     s.Degraded,
+		Reason:       reason(s),
+		Blueprints:   orEmpty(s.Blueprints),
+		Problems:     problemAnswers(s.Problems),
+		Unresolved:   orEmpty(s.Unresolved),
+		Certificates: orEmpty(s.Certificates),
+		NotKept:      s.NotKept,
+		Nodes:        make([]Node, len(s.Nodes)),
 	}
 	if s.Last != nil {
 		answer.LastLoad = new(summaryOf(s.Last))

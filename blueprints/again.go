@@ -158,7 +158,7 @@ func (a *attempt) with(bp *Blueprint, changed map[string]source) *Blueprint {
 // has the same names, includes and paths.
 func (p *part) replaces(was *part) bool {
 	return !p.broken && p.problems.Err() == nil && p.listed == was.listed &&
-		len(p.deps.secrets)+len(was.deps.secrets) == 0 && // they are watched
+		len(p.deps.secrets)+len(was.deps.secrets)+len(p.deps.pems)+len(was.deps.pems) == 0 && // they are watched
 		Alike(p.includes, was.includes) && Alike(p.settings.Nodes, was.settings.Nodes) &&
 		maps.Equal(p.declared, was.declared) && Alike(p.references, was.references) &&
 		slices.EqualFunc(p.pools, was.pools, sameName) && slices.EqualFunc(p.own, was.own, sameName) &&

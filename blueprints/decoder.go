@@ -3,6 +3,7 @@ package blueprints
 import (
 	"reflect"
 	"strconv"
+	"time"
 
 	"gopkg.in/yaml.v3"
 )
@@ -15,6 +16,10 @@ type decoder struct {
 	dir      string // what `file:` references are relative to
 	env      func(string) (string, bool)
 	readFile func(string) ([]byte, error)
+	readPEM  func(string) ([]byte, error)
+	good     map[string]*pems // that were, by what they are and their paths
+	develop  func(names []string) (certificate, key string, err error)
+	now      func() time.Time
 	before   map[string]upstream // what the file had, by name
 
 	problems Problems

@@ -118,3 +118,14 @@ func (*plugins) inside() []inner {
 	}
 	return out
 }
+
+func (*hstsSpec) schema(s *schema, _ *field) object { return toggleSchema[hstsSpec](s) }
+func (*hstsSpec) kind(*field) string                { return "true, false or mapping" }
+func (*hstsSpec) inside() []inner                   { return self[hstsSpec]() }
+
+func (*selfSigned) schema(*schema, *field) object {
+	name := object{"type": "string", "minLength": 1}
+	return anyOf(object{"type": "boolean"}, name, object{"type": "array", "items": name, "minItems": 1})
+}
+func (*selfSigned) kind(*field) string { return "true, false or list of names" }
+func (*selfSigned) inside() []inner    { return nil }

@@ -13,6 +13,7 @@ import (
 type dependencies struct {
 	env     map[string]envValue
 	secrets map[string]string // absolute path → content, as it was
+	pems    []pemUse
 }
 
 type envValue struct {

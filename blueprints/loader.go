@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 )
 
 // FileSet is the content of files by their absolute paths.
@@ -26,6 +27,11 @@ type Options struct {
 	// was asked last; false: any may have, come or gone. It is asked before anything is
 	// read. nil: that is never known.
 	Changed func() (files []string, known bool)
+	// SelfSigned makes a certificate for development, or finds the one that it made for
+	// these names before, and returns its files; nil: there can be none.
+	SelfSigned func(names []string) (certificate, key string, err error)
+	// Now is the time that certificates must be valid at; time.Now by default.
+	Now func() time.Time
 	// LastGood is what Result.Good was when it was kept, by main file.
 	LastGood map[string]FileSet
 }
@@ -54,8 +60,11 @@ type Loader struct {
 	parts   map[partKey]*part
 	newest  map[partRole]*part
 	kept    map[string]*kept
-	files   map[string]source // of the last Load
-	basis   *basis            // nil: the next Load begins from scratch
+	// pems are the last good contents of files of certificates: they are in no FileSet,
+	// since keys are kept nowhere else than where the user keeps them.
+	pems  map[string]*pems
+	files map[string]source // of the last Load
+	basis *basis            // nil: the next Load begins from scratch
 
 	run *run // of the Load under way, or of the last that began from scratch
 }
@@ -82,7 +91,10 @@ func NewLoader(o Options) *Loader {
 	if o.LookupEnv == nil {
 		o.LookupEnv = os.LookupEnv
 	}
-	l := &Loader{options: o, parts: map[partKey]*part{}, newest: map[partRole]*part{}, kept: map[string]*kept{}}
+	l := &Loader{options: o, parts: map[partKey]*part{}, newest: map[partRole]*part{}, kept: map[string]*kept{}, pems: map[string]*pems{}}
+	if l.options.Now == nil {
+		l.options.Now = time.Now
+	}
 	l.cwd, _ = os.Getwd() // without one, paths are shown in full
 	l.path = o.Path
 	if !filepath.IsAbs(l.path) {

@@ -36,6 +36,8 @@ type Blueprint struct {
 	// ResponseHeaders for every answer.
 	RequestHeaders, ResponseHeaders Headers
 	PathRewrite                     *Rewrite
+	// TLS is nil where clients speak plain HTTP.
+	TLS *TLS
 	// Policies hold for all endpoints that do not say otherwise.
 	Policies Policies
 
@@ -149,6 +151,8 @@ type Pool struct {
 	// TLS says that the targets speak HTTPS, HTTP2 that they speak HTTP/2 alone, ALPN
 	// that each says over TLS which it speaks.
 	TLS, HTTP2, ALPN bool
+	// Secure says how HTTPS is spoken; nil: by the defaults.
+	Secure *PoolTLS
 	// PathPrefix is the path of the targets' URLs, without a slash at its end.
 	PathPrefix string
 	// RequestHeaders and ResponseHeaders are the pool's own; empty for "default".

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"net/netip"
 	"path/filepath"
+	"reflect"
 	"time"
 
 	"gopkg.in/yaml.v3"
@@ -115,14 +116,23 @@ func (p *part) fill(d *decoder, top *yaml.Node, main bool) {
 
 // onlyMain refuses in an included file what holds for the whole blueprint.
 func (d *decoder) onlyMain(doc *document) {
-	c := &doc.Plugins.Proxy.Config
-	for _, a := range append(doc.Plugins.policies(), doc.Nodes.at, doc.Rollout.at, doc.Server.at, doc.Dashboard.at,
-		c.Targets.at, c.LoadBalancing.at, c.CircuitBreaker.at, c.HealthCheck.at, c.Timeout.at, c.ConnectTimeout.at, c.RetryAttempts.at,
-		c.RetryUnsafe.at, c.PreserveHost.at, c.Resolve.at, c.TransformRequest.at, c.TransformResponse.at, c.Transformations.at, c.Headers.at,
-		c.Metrics.at, c.PathRewrite.at, c.Protocol.at, c.IdleTimeout.at, c.WebSocket.at, c.MaxRequestSize.at) {
-		if a.given() {
-			d.fail(a, "belongs in the main file: an included file adds endpoints and plugins.proxy.config.upstreams")
+	for _, a := range append(doc.Plugins.policies(), doc.Nodes.at, doc.Rollout.at, doc.Server.at, doc.Dashboard.at) {
+		d.notIncluded(a)
+	}
+	v := reflect.ValueOf(&doc.Plugins.Proxy.Config).Elem()
+	for _, f := range typeOf(v.Type()).fields {
+		if f.ignored || f.absent || f.name == "upstreams" {
+			continue
 		}
+		if x, ok := v.FieldByIndex(f.path).Addr().Interface().(interface{ place() at }); ok {
+			d.notIncluded(x.place())
+		}
+	}
+}
+
+func (d *decoder) notIncluded(a at) {
+	if a.given() {
+		d.fail(a, "belongs in the main file: an included file adds endpoints and plugins.proxy.config.upstreams")
 	}
 }
 
@@ -135,6 +145,7 @@ func (d *decoder) settings(doc *document) Blueprint {
 		Dashboard: Dashboard{Position: d.position(doc.Dashboard.at), Enabled: doc.Dashboard.Enabled.or(true), Port: doc.Dashboard.Port.or(8081)},
 		Metrics:   Metrics{Enabled: proxy.Config.Metrics.Enabled.or(true), Detailed: proxy.Config.Metrics.Detailed.or(false)},
 	}
+	b.TLS = d.tls(&doc.Plugins.TLS, b.Server.Port)
 	b.RequestHeaders, b.ResponseHeaders = d.transforms(&proxy.Config.transformsSpec, nil)
 	b.PathRewrite = d.rewrite(rewritesOf(&proxy.Config.transformsSpec, &proxy.Config.PathRewrite), nil)
 	return b

@@ -72,6 +72,16 @@ type pluginSpec[T any] struct {
 	Config  T       `yaml:"config" doc:"The plugin's configuration."`
 }
 
+// A plugin may be true or false alone: what is off in a file that an earlier version
+// read stays off.
+func (s *pluginSpec[T]) decode(d *decoder, n *yaml.Node, p *step, _ *field) {
+	d.toggled(reflect.ValueOf(s).Elem(), &s.Enabled, n, p)
+}
+
+func (*pluginSpec[T]) schema(s *schema, _ *field) object { return toggleSchema[pluginSpec[T]](s) }
+func (*pluginSpec[T]) kind(*field) string                { return "true, false or mapping" }
+func (*pluginSpec[T]) inside() []inner                   { return self[pluginSpec[T]]() }
+
 // policySpec begins the configuration of every plugin beside proxy.
 type policySpec struct {
 	at

@@ -49,6 +49,7 @@ func (d *decoder) pool(name string, a at, s *poolSpec) *Pool {
 	}
 	d.targets(p, s)
 	d.protocol(p, s)
+	d.poolTLS(p, &s.TLS)
 	d.timeouts(p, s)
 	d.retries(p, s)
 	d.healthCheck(p, s)

@@ -116,13 +116,21 @@ func (l *Loader) part(path string, s source, main bool) *part {
 	for path := range p.deps.secrets {
 		l.watchFile(path)
 	}
+	for _, use := range p.deps.pems {
+		for _, path := range use.paths {
+			l.watchFile(path)
+		}
+	}
 	l.run.parts[key] = p
 	return p
 }
 
 // decode makes a part, with as much as possible of the one that the file was before.
 func (l *Loader) decode(path string, s source, main bool) *part {
-	d := &decoder{file: l.shown(path), env: l.options.LookupEnv, readFile: l.readSecret}
+	d := &decoder{
+		file: l.shown(path), env: l.options.LookupEnv, readFile: l.readSecret,
+		readPEM: readPEM, good: l.pems, develop: l.options.SelfSigned, now: l.options.Now,
+	}
 	role := partRole{path, main}
 	p := newPart(d, path, s, main, l.newest[role])
 	l.newest[role] = p
@@ -142,7 +150,7 @@ func (l *Loader) holds(d dependencies) bool {
 			return false
 		}
 	}
-	return true
+	return !slices.ContainsFunc(d.pems, func(u pemUse) bool { return !u.again() })
 }
 
 // feed writes the values into a version's hash, in a fixed order.
@@ -152,5 +160,8 @@ func (d dependencies) feed(write func(...string)) {
 	}
 	for _, path := range slices.Sorted(maps.Keys(d.secrets)) {
 		write("secret", d.secrets[path])
+	}
+	for _, use := range d.pems {
+		write("pem", string(use.used[:]))
 	}
 }

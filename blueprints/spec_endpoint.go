@@ -44,7 +44,8 @@ type endpointConfig struct {
 
 	CORS *overrideSpec[corsSpec] `yaml:"cors" doc:"The plugin cors for this endpoint."`
 
-	_ absent `yaml:"tls,auth,rate_limit,cache,compression,access_log,tracing,discovery"`
+	_ ignored `yaml:"tls" severity:"error" doc:"is one for all endpoints, since it comes before any request: set plugins.tls"`
+	_ absent  `yaml:"auth,rate_limit,cache,compression,access_log,tracing,discovery"`
 }
 
 // routeSpec is an endpoint's config.proxy: the way to a pool, or, where it has

@@ -13,6 +13,7 @@ type poolSpec struct {
 	RetryUnsafe    boolean          `yaml:"retry_non_idempotent" default:"false" doc:"Whether POST and PATCH are retried after an answer too; by default only when they never reached a target."`
 	PreserveHost   boolean          `yaml:"preserve_host" default:"false" doc:"Whether a target sees the client's Host instead of its own."`
 	Resolve        str              `yaml:"resolve" enum:"backworks|envoy" default:"backworks" doc:"Who looks up the targets' host names. With envoy, for fleets whose DNS differs, weights stay as they were when the cluster was made."`
+	TLS            poolTLSSpec      `yaml:"tls" doc:"How HTTPS is spoken to targets whose URLs have it."`
 
 	protocolSpec
 	transformsSpec

@@ -62,6 +62,9 @@ func (d *decoder) upstream(e entry[*upstreamSpec]) *Pool {
 	u.pool.RequestHeaders, u.pool.ResponseHeaders = d.transforms(&u.transformsSpec, nil)
 	d.noRewrite(&u.transformsSpec)
 	u.note(d, problems)
+	if u.TLS.given() {
+		u.sum = 0 // it depends on files
+	}
 	return u.pool
 }
 

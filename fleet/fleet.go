@@ -109,6 +109,7 @@ type Fleet struct {
 	pushed   map[string]xds.Group
 	again    time.Time // when a rollout is to be looked at again; zero: never
 	ready    bool
+	expiring blueprints.Problems // that were logged
 }
 
 // New makes a Fleet, which does nothing before Start or Run.
@@ -176,7 +177,8 @@ func (f *Fleet) Start(ctx context.Context) *Report {
 //     rollouts on.
 //  5. Envoys came or went: the same, a moment later.
 //  6. A rollout has waited long enough: the same.
-//  7. The context ends: save what is to be saved, and stop.
+//  7. Certificates may be about to expire: tell of them.
+//  8. The context ends: save what is to be saved, and stop.
 func (f *Fleet) Run(ctx context.Context) error {
 	defer close(f.done)
 	var helpers sync.WaitGroup
@@ -190,6 +192,8 @@ func (f *Fleet) Run(ctx context.Context) error {
 	helpers.Go(func() { f.collector.run(ctx) })
 	helpers.Go(func() { f.breakers.memory.run(ctx) })
 	helpers.Go(func() { f.loseBreakers(ctx) })
+	expiry := time.NewTicker(expiryEvery)
+	defer expiry.Stop()
 	for {
 		select {
 		case <-f.Changes:
@@ -207,6 +211,8 @@ func (f *Fleet) Run(ctx context.Context) error {
 			f.advance(time.Now(), true) // with gRPC clients there may be groups for them
 			f.members.tell(f.log)
 			f.observe()
+		case now := <-expiry.C:
+			f.warnOfExpiry(now)
 		case <-ctx.Done():
 			return nil
 		}
@@ -269,5 +275,6 @@ func (f *Fleet) load(ctx context.Context, by string) {
 	f.keeper.save(result.Good)
 	f.report(by, began, result, changed, problems)
 	f.Watch(result.Watch)
+	f.warnOfExpiry(time.Now())
 	f.observe()
 }

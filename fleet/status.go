@@ -109,7 +109,9 @@ type Status struct {
 	// Problems are errors and warnings of the last load and of host names, sorted.
 	Problems   blueprints.Problems
 	Unresolved []Unresolved
-	Nodes      []Node
+	// Certificates are those that are served, and the authorities that are trusted.
+	Certificates []Certificate
+	Nodes        []Node
 	// Last is the newest load; nil before the first.
 	Last *Report
 	// NotKept is why last good versions cannot be saved; "" when they are.
@@ -247,7 +249,8 @@ func (f *Fleet) Status() Status {
 	if v.report != nil {
 		shown := f.shown.Load()
 		s.Blueprints = shown.blueprints
-		s.Problems = slices.Concat(v.report.loaded, shown.problems, leftOut(v.set, a))
+		s.Certificates = certificates(v.set)
+		s.Problems = slices.Concat(v.report.loaded, shown.problems, leftOut(v.set, a), expiring(s.Certificates, time.Now()))
 		s.Problems.Sort()
 	}
 	s.Degraded = len(s.Problems.Errors()) > 0 || slices.ContainsFunc(s.Blueprints, func(b BlueprintStatus) bool { return b.Degraded })

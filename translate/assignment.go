@@ -78,6 +78,7 @@ func Assignment(p *blueprints.Pool, state State) *endpointv3.ClusterLoadAssignme
 			e.AdditionalAddresses = append(e.AdditionalAddresses, &endpointv3.Endpoint_AdditionalAddress{Address: socketAddress(a.String(), t.Port)})
 		}
 		lb := lbEndpoint(e, weights[i])
+		lb.Metadata = ownSocket(p, t)
 		lb.HealthStatus = known.health(Authority(p, t))
 		endpoints = append(endpoints, lb)
 	}

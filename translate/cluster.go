@@ -4,11 +4,9 @@ import (
 	"strings"
 
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
-	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	endpointv3 "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
 	dnsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/clusters/common/dns/v3"
 	dnsclusterv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/clusters/dns/v3"
-	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
 	typev3 "github.com/envoyproxy/go-control-plane/envoy/type/v3"
 	"google.golang.org/protobuf/types/known/anypb"
 
@@ -58,7 +56,7 @@ func (b *builder) cluster(p *blueprints.Pool) *clusterv3.Cluster {
 		c.EdsClusterConfig = &clusterv3.Cluster_EdsClusterConfig{EdsConfig: ads()}
 	}
 	if p.TLS {
-		c.TransportSocket = b.upstreamTLS()
+		b.secure(c, p)
 	}
 	return c
 }
@@ -88,7 +86,9 @@ func (b *builder) dns(c *clusterv3.Cluster, p *blueprints.Pool) {
 	weights := targetWeights(p)
 	locality := new(endpointv3.LocalityLbEndpoints)
 	for i, t := range p.Targets {
-		locality.LbEndpoints = append(locality.LbEndpoints, lbEndpoint(endpoint(p, t, socketAddress(t.Host, t.Port)), weights[i]))
+		lb := lbEndpoint(endpoint(p, t, socketAddress(t.Host, t.Port)), weights[i])
+		lb.Metadata = ownSocket(p, t)
+		locality.LbEndpoints = append(locality.LbEndpoints, lb)
 	}
 	c.LoadAssignment = &endpointv3.ClusterLoadAssignment{ClusterName: c.Name, Endpoints: []*endpointv3.LocalityLbEndpoints{locality}}
 }
@@ -105,17 +105,4 @@ func circuitBreakers() *clusterv3.CircuitBreakers {
 			MinRetryConcurrency: u32(50),
 		},
 	}}}
-}
-
-func (b *builder) upstreamTLS() *corev3.TransportSocket {
-	return &corev3.TransportSocket{
-		Name: "envoy.transport_sockets.tls",
-		ConfigType: &corev3.TransportSocket_TypedConfig{TypedConfig: b.typed(&tlsv3.UpstreamTlsContext{
-			CommonTlsContext: &tlsv3.CommonTlsContext{
-				ValidationContextType: &tlsv3.CommonTlsContext_ValidationContext{ValidationContext: &tlsv3.CertificateValidationContext{
-					TrustedCa: &corev3.DataSource{Specifier: &corev3.DataSource_Filename{Filename: systemRoots}},
-				}},
-			},
-		})},
-	}
 }

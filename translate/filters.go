@@ -20,6 +20,7 @@ import (
 
 // The filters' names, by which routes configure them too.
 const (
+	tlsHeaderFilter = "backworks.tls_headers"
 	headerFilter    = "envoy.filters.http.header_mutation"
 	healthFilter    = "envoy.filters.http.health_check"
 	corsFilter      = "envoy.filters.http.cors"
@@ -44,7 +45,10 @@ func (b *builder) filters(upgraded bool) []*hcmv3.HttpFilter {
 			})
 		}
 	}
-	// First, so that it is the last to see an answer, whoever gave it.
+	// First, so that it is the last to see an answer, whoever gave it, and no route
+	// takes it away.
+	add(tlsHeaderFilter, b.tlsHeaders(), b.hasTLSHeaders())
+	// For the same reason; routes change it.
 	add(headerFilter, b.answerHeaders(), b.hasAnswerHeaders())
 	// Before all that could refuse a request: a health probe has no credentials.
 	add(healthFilter, b.health(), b.ownHealth())

@@ -33,6 +33,9 @@ func TestGoldens(t *testing.T) {
 			var resources, grpc []byte
 			if bp != nil {
 				r, _ := translate.Blueprint(bp)
+				if static, _ := translate.Static(bp, addresses(t, bp)); static != nil {
+					r.Secrets = static.Secrets // which name files
+				}
 				resources = g.json(t, r, translate.Assignments(bp, addresses(t, bp)))
 			}
 			if bp != nil && bp.Nodes.GRPC {
@@ -177,17 +180,21 @@ func grpcAssignments(t *testing.T, bp *blueprints.Blueprint) []translate.Resourc
 func (g *golden) json(t *testing.T, r *translate.Resources, assignments []translate.Resource) []byte {
 	t.Helper()
 	all := map[string]map[string]json.RawMessage{}
-	for kind, list := range map[string][]translate.Resource{
+	lists := map[string][]translate.Resource{
 		"clusters": r.Clusters, "listeners": r.Listeners, "routes": r.Routes,
 		"assignments": assignments,
-	} {
+	}
+	if len(r.Secrets) > 0 {
+		lists["secrets"] = r.Secrets
+	}
+	for kind, list := range lists {
 		all[kind] = map[string]json.RawMessage{}
 		for _, x := range list {
 			b, err := protojson.Marshal(x.Message)
 			if err != nil {
 				t.Fatal(err)
 			}
-			all[kind][x.Name] = b
+			all[kind][x.Name] = bytes.ReplaceAll(b, []byte(g.dir), []byte("."))
 		}
 	}
 	out := new(bytes.Buffer)

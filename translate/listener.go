@@ -33,7 +33,7 @@ const (
 // hold them: a change of routes then costs no connection.
 func (b *builder) listener() *listenerv3.Listener {
 	s := b.bp.Server
-	return &listenerv3.Listener{
+	l := &listenerv3.Listener{
 		Name:                          ListenerName,
 		Address:                       b.listenAddress(s),
 		PerConnectionBufferLimitBytes: u32(connectionBuffer),
@@ -42,6 +42,10 @@ func (b *builder) listener() *listenerv3.Listener {
 			ConfigType: &listenerv3.Filter_TypedConfig{TypedConfig: b.typed(b.connectionManager(s))},
 		}}}},
 	}
+	if b.bp.TLS != nil {
+		b.encrypted(l, b.bp.TLS)
+	}
+	return l
 }
 
 // listenAddress takes an IP address, or localhost: Envoy does not resolve names of
@@ -61,7 +65,7 @@ func (b *builder) listenAddress(s blueprints.Server) *corev3.Address {
 }
 
 func (b *builder) connectionManager(s blueprints.Server) *hcmv3.HttpConnectionManager {
-	return &hcmv3.HttpConnectionManager{
+	m := &hcmv3.HttpConnectionManager{
 		StatPrefix: statPrefix,
 		CodecType:  hcmv3.HttpConnectionManager_AUTO,
 		RouteSpecifier: &hcmv3.HttpConnectionManager_Rds{Rds: &hcmv3.Rds{
@@ -106,4 +110,6 @@ func (b *builder) connectionManager(s blueprints.Server) *hcmv3.HttpConnectionMa
 			InitialConnectionWindowSize: u32(connectionWindow),
 		},
 	}
+	overTLS(m, b.bp.TLS)
+	return m
 }

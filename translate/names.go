@@ -13,6 +13,10 @@ import (
 const (
 	// ListenerName is the listener on the blueprint's server address.
 	ListenerName = "proxy"
+	// quicListener is the same over UDP, and redirectListener leads to it from plain
+	// HTTP.
+	quicListener     = "proxy_quic"
+	redirectListener = "proxy_redirect"
 	// RouteName is the route configuration of that listener.
 	RouteName = "proxy"
 	// AdminCluster is the static cluster of the bootstrap that leads to the

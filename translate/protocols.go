@@ -45,9 +45,6 @@ func (b *builder) httpOptions(p *blueprints.Pool) *upstreamsv3.HttpProtocolOptio
 	if p.Breaker != nil {
 		o.OutlierDetection = &upstreamsv3.HttpProtocolOptions_OutlierDetection{ErrorMatcher: failures(p.Breaker)}
 	}
-	if p.TLS {
-		o.UpstreamHttpProtocolOptions = &corev3.UpstreamHttpProtocolOptions{AutoSni: true, AutoSanValidation: true}
-	}
 	return o
 }
 

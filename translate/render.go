@@ -27,7 +27,7 @@ func Static(bp *blueprints.Blueprint, state State) (*Resources, blueprints.Probl
 	for _, a := range Assignments(bp, state) {
 		assignments[a.Name] = a.Message.(*endpointv3.ClusterLoadAssignment)
 	}
-	out := &Resources{Secrets: r.Secrets}
+	out := &Resources{Secrets: FileSecrets(bp)}
 	for _, c := range r.Clusters {
 		c.Message = staticCluster(c.Message.(*clusterv3.Cluster), assignments[c.Name])
 		unattended(c.Message.(*clusterv3.Cluster), bp)
@@ -45,10 +45,14 @@ func Static(bp *blueprints.Blueprint, state State) (*Resources, blueprints.Probl
 }
 
 func staticCluster(c *clusterv3.Cluster, a *endpointv3.ClusterLoadAssignment) *clusterv3.Cluster {
+	c = proto.CloneOf(c)
+	staticSocket(c.TransportSocket)
+	for _, m := range c.TransportSocketMatches {
+		staticSocket(m.TransportSocket)
+	}
 	if c.GetType() != clusterv3.Cluster_EDS {
 		return c // Envoy resolves it
 	}
-	c = proto.CloneOf(c)
 	c.ClusterDiscoveryType = &clusterv3.Cluster_Type{Type: clusterv3.Cluster_STATIC}
 	c.EdsClusterConfig = nil
 	c.LoadAssignment = a
@@ -69,6 +73,7 @@ func unattended(c *clusterv3.Cluster, bp *blueprints.Blueprint) {
 func staticListener(l *listenerv3.Listener, routes map[string]*routev3.RouteConfiguration) *listenerv3.Listener {
 	l = proto.CloneOf(l)
 	for _, chain := range l.FilterChains {
+		staticSocket(chain.TransportSocket)
 		for _, f := range chain.Filters {
 			m := new(hcmv3.HttpConnectionManager)
 			if f.GetTypedConfig().UnmarshalTo(m) != nil {

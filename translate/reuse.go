@@ -61,13 +61,13 @@ func (b *builder) clusters(prev *Resources) []Resource {
 }
 
 // sameCluster says that the clusters of two pools are the same: one without targets of
-// its own does not depend on them.
+// its own depends on none but their names for TLS.
 func sameCluster(a, b *blueprints.Pool) bool {
 	x, y := *a, *b
 	if !a.ResolveByEnvoy {
 		x.Targets, y.Targets = nil, nil
 	}
-	return blueprints.Alike(x, y)
+	return blueprints.Alike(x, y) && slices.Equal(serverNames(a), serverNames(b))
 }
 
 // hostsOf is Hosts, but the same slice as before where no pool has others.
@@ -100,10 +100,34 @@ func forRoutes(p *blueprints.Pool) blueprints.Pool {
 	return out
 }
 
+// again are the listeners of before at the places where they now are.
+func (b *builder) again(was []Resource) []Resource {
+	out := slices.Clone(was)
+	for i := range out {
+		out[i].Position = b.listenerPosition(out[i].Name)
+	}
+	return out
+}
+
+// withoutContents is t without what only its secrets have.
+func withoutContents(t *blueprints.TLS) *blueprints.TLS {
+	if t == nil {
+		return nil
+	}
+	out := *t
+	out.Certificates = make([]*blueprints.Certificate, len(t.Certificates))
+	if t.Clients != nil {
+		c := *t.Clients
+		c.CA, c.SANs = nil, nil
+		out.Clients = &c
+	}
+	return &out
+}
+
 // forListeners is bp without its lists, and what no listener or route looks at.
 func forListeners(bp *blueprints.Blueprint) blueprints.Blueprint {
 	return blueprints.Blueprint{
 		Server: bp.Server, Metrics: bp.Metrics, PathRewrite: bp.PathRewrite,
-		RequestHeaders: bp.RequestHeaders, ResponseHeaders: bp.ResponseHeaders, Policies: bp.Policies,
+		RequestHeaders: bp.RequestHeaders, ResponseHeaders: bp.ResponseHeaders, Policies: bp.Policies, TLS: withoutContents(bp.TLS),
 	}
 }

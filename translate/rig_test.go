@@ -1,7 +1,9 @@
 package translate_test
 
 import (
+	"context"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -38,18 +40,7 @@ func serveWith(t *testing.T, blueprint string, targets map[string]string, change
 	for name, url := range targets {
 		blueprint = strings.ReplaceAll(blueprint, "$"+name, url)
 	}
-	file := filepath.Join(t.TempDir(), "main.yaml")
-	if err := os.WriteFile(file, []byte(blueprint), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	result := blueprints.NewLoader(blueprints.Options{Path: file}).Load()
-	if err := result.Problems.Err(); err != nil {
-		t.Fatal(err)
-	}
-	r, problems := translate.Static(result.Set.Blueprints[0], translate.State{})
-	if r == nil {
-		t.Fatal(problems)
-	}
+	r := static(t, blueprint)
 	change(r)
 	// A socket's path must be short, and t.TempDir has the test's name in it.
 	dir, err := os.MkdirTemp("", "bw")
@@ -64,6 +55,24 @@ func serveWith(t *testing.T, blueprint string, targets map[string]string, change
 	}
 	r.AddTo(config)
 	return start(t, dir, config, admin)
+}
+
+// static is the rendering of a blueprint.
+func static(t *testing.T, blueprint string) *translate.Resources {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "main.yaml")
+	if err := os.WriteFile(file, []byte(blueprint), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	result := blueprints.NewLoader(blueprints.Options{Path: file}).Load()
+	if err := result.Problems.Err(); err != nil {
+		t.Fatal(err)
+	}
+	r, problems := translate.Static(result.Set.Blueprints[0], translate.State{})
+	if r == nil {
+		t.Fatal(problems)
+	}
+	return r
 }
 
 func start(t *testing.T, dir string, config *bootstrapv3.Bootstrap, admin envoy.Address) *proxy {
@@ -172,4 +181,11 @@ func target(t *testing.T, headers ...string) string {
 	}))
 	t.Cleanup(s.Close)
 	return s.URL
+}
+
+// hardwired leads every name to one address.
+type hardwired struct{ address string }
+
+func (h *hardwired) dial(ctx context.Context, network, _ string) (net.Conn, error) {
+	return new(net.Dialer).DialContext(ctx, network, h.address)
 }

@@ -49,16 +49,18 @@ func Update(prev *Resources, bp *blueprints.Blueprint) (*Resources, blueprints.P
 	}
 	b := &builder{bp: bp}
 	r := &Resources{bp: bp, Clusters: b.clusters(prev), Hosts: prev.hostsOf(bp)}
-	r.Listeners = []Resource{{Name: ListenerName, Position: position(bp.Server.Position, bp.Position)}}
 	r.Routes = []Resource{{Name: RouteName, Position: bp.Position}}
 	if prev.Routes != nil && sameRouting(prev.bp, bp) {
-		r.Listeners[0].Message, r.Routes[0].Message = prev.Listeners[0].Message, prev.Routes[0].Message
+		r.Listeners, r.Routes[0].Message = b.again(prev.Listeners), prev.Routes[0].Message
 	} else {
 		b.order()
-		r.Listeners[0].Message, r.Routes[0].Message = b.listener(), b.routes()
-		b.validate(r.Listeners[0])
+		r.Listeners, r.Routes[0].Message = b.listeners(), b.routes()
+		for _, l := range r.Listeners {
+			b.validate(l)
+		}
 		b.validate(r.Routes[0])
 	}
+	r.Secrets = prev.secretsOf(bp)
 	if bp.Nodes.GRPC {
 		b.problems = append(b.problems, grpcLeftOut(bp)...)
 	}

@@ -34,9 +34,15 @@ type rig struct {
 
 func newRig(t *testing.T, o Options) *rig {
 	t.Helper()
+	return newRigFrom(t, "127.0.0.1:1", o)
+}
+
+// newRigFrom has clients come from an address.
+func newRigFrom(t *testing.T, address string, o Options) *rig {
+	t.Helper()
 	r := &rig{t: t, server: NewServer(o), lis: bufconn.Listen(1 << 20)}
 	served := make(chan error, 1)
-	go func() { served <- r.server.Serve(r.lis) }()
+	go func() { served <- r.server.Serve(from{r.lis, address}) }()
 	r.conn = r.dial()
 	t.Cleanup(func() {
 		r.server.Stop()

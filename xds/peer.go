@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/netip"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -23,6 +24,8 @@ type Peer struct {
 	Address string
 	// Local: the connection came by a Unix socket, whose file says who may use it.
 	Local bool
+	// Encrypted: the connection is one of TLS.
+	Encrypted bool
 	// Certificate is the client's, verified; nil: none was asked for.
 	Certificate *x509.Certificate
 }
@@ -37,6 +40,15 @@ func PeerOf(ctx context.Context) Peer {
 		return c.Peer
 	}
 	return Peer{Address: p.Addr.String()}
+}
+
+// Private says that nobody on the way can read what the peer is sent.
+func (p Peer) Private() bool {
+	if p.Local || p.Encrypted {
+		return true
+	}
+	from, err := netip.ParseAddrPort(p.Address)
+	return err == nil && from.Addr().Unmap().IsLoopback()
 }
 
 // Names are the DNS names, URIs and email addresses that the certificate was made out
@@ -139,6 +151,7 @@ func (h *handshaker) ServerHandshake(raw net.Conn) (net.Conn, credentials.AuthIn
 		h.fail(c.Peer, err)
 		return nil, nil, err
 	}
+	c.Encrypted = true
 	// Where no certificate was asked for there are no chains.
 	if state, ok := info.(credentials.TLSInfo); ok && len(state.State.VerifiedChains) > 0 {
 		c.Certificate = state.State.VerifiedChains[0][0]

@@ -25,12 +25,15 @@ const (
 	TooManyTypes Ending = "too_many_types"
 	TooManyNames Ending = "too_many_names"
 	TooLarge     Ending = "too_large"
+	// Plaintext: what the node is to get holds private keys, and others could read them
+	// on the way.
+	Plaintext Ending = "plaintext"
 	// Malformed: a request without a type.
 	Malformed Ending = "malformed"
 )
 
 // Endings are all of them.
-var Endings = []Ending{NotAllowed, NotAllowedAnyMore, NodeChanged, TooManyTypes, TooManyNames, TooLarge, Malformed}
+var Endings = []Ending{NotAllowed, NotAllowedAnyMore, NodeChanged, TooManyTypes, TooManyNames, TooLarge, Plaintext, Malformed}
 
 // maxTold bounds what is remembered of what was told.
 const maxTold = 1000
@@ -128,6 +131,16 @@ func (s *Server) Recheck() {
 	s.told.forget()
 	next := make(chan struct{})
 	close(*s.rights.Swap(&next))
+}
+
+// mayRead ends the stream where private keys are to be sent that others could read on
+// the way. The node keeps what it has: without the keys its listeners would serve nobody.
+func (s *stream) mayRead(v *view) error {
+	if v == nil || !v.private || PeerOf(s.grpc.Context()).Private() {
+		return nil
+	}
+	return s.end(Plaintext, codes.FailedPrecondition,
+		"the blueprint of node %q holds private keys, which go out over TLS, loopback and Unix sockets only: serve xDS with a certificate, and make its bootstrap anew", s.node.ID)
 }
 
 // end ends the stream.

@@ -143,6 +143,9 @@ func newRefusal(r *reply, message string, count int) *Refusal {
 			message = message[:len(message)-1]
 		}
 	}
+	if slices.ContainsFunc(r.put, func(x *Resource) bool { return x.private }) && strings.Contains(message, "PRIVATE KEY") {
+		message = "the message is withheld, for it holds a key"
+	}
 	out := &Refusal{Version: r.version, Message: strings.TrimSpace(message), At: time.Now(), Count: count}
 	named := mentioned(message, r.put)
 	if len(named) == 0 && r.full {

@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
+	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 )
@@ -19,6 +20,7 @@ type Resource struct {
 	// assignment is the name of the assignment that a cluster waits for; "" for all
 	// others.
 	assignment string
+	private    bool // it holds a key
 	// delta is the resource as field 2 of a DeltaDiscoveryResponse, tag included. It
 	// ends with what is field 2 of a DiscoveryResponse: sotw. Both are nil where a client
 	// claims a version that is not published.
@@ -65,6 +67,9 @@ func NewResource(msg proto.Message, name, origin string) (*Resource, error) {
 			r.assignment = name
 		}
 	}
+	if s, ok := msg.(*tlsv3.Secret); ok {
+		r.private = s.GetValidationContext() == nil // authorities are no secret
+	}
 	r.sum = sumOf(name, r.version)
 	r.encode(body)
 	return r, nil
@@ -84,7 +89,7 @@ func (r *Resource) Origin() string { return r.origin }
 
 // From returns the same resource, written at another place.
 func (r *Resource) From(origin string) *Resource {
-	out := &Resource{url: r.url, name: r.name, version: r.version, origin: origin, assignment: r.assignment, delta: r.delta, sotw: r.sotw, sum: r.sum}
+	out := &Resource{url: r.url, name: r.name, version: r.version, origin: origin, assignment: r.assignment, private: r.private, delta: r.delta, sotw: r.sotw, sum: r.sum}
 	out.first.Store(r.first.Load())
 	out.shown.Store(r.shown.Load())
 	return out

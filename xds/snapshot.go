@@ -10,6 +10,7 @@ import (
 type Snapshot struct {
 	version string
 	sets    map[string]*set // by type URL
+	private bool            // there are private keys in it
 }
 
 // NewSnapshot makes a snapshot of resources in any order. version is shown to
@@ -24,12 +25,15 @@ func NewSnapshot(version string, resources []*Resource) *Snapshot {
 			}
 		}
 		s.sets[url] = newSet(url, list)
+		s.private = s.private || slices.ContainsFunc(list, func(r *Resource) bool { return r.private })
 	}
 	return s
 }
 
 // As returns the same resources at another version.
-func (s *Snapshot) As(version string) *Snapshot { return &Snapshot{version: version, sets: s.sets} }
+func (s *Snapshot) As(version string) *Snapshot {
+	return &Snapshot{version: version, sets: s.sets, private: s.private}
+}
 
 // Version returns the version that the snapshot was made with.
 func (s *Snapshot) Version() string { return s.version }

@@ -104,7 +104,9 @@ func (s *stream) run() error {
 			}
 		case <-w.next:
 			w = s.server.world.Load()
-			s.look(w)
+			if err := s.look(w); err != nil {
+				return err
+			}
 			if err := s.advance(); err != nil {
 				return err
 			}
@@ -214,7 +216,9 @@ func (s *stream) introduce(r *request, w *world) error {
 	}
 	back := claim{version: r.version, initial: r.initial}
 	s.note(func() { s.node, s.introduced, s.resumed = node, true, !back.empty() })
-	s.look(w)
+	if err := s.look(w); err != nil {
+		return err
+	}
 	s.log.Debug("node connected", "group", s.group, "protocol", s.protocol(), "agent", node.UserAgent, "peer", s.peer)
 	if !s.fits { // a group that fits may be about to get something
 		s.log.Warn("nothing is published for this node", "cluster", node.Cluster)
@@ -225,9 +229,9 @@ func (s *stream) introduce(r *request, w *world) error {
 }
 
 // look takes over what is published for the client.
-func (s *stream) look(w *world) {
+func (s *stream) look(w *world) error {
 	if !s.introduced {
-		return
+		return nil
 	}
 	group, fits := s.group, s.fits
 	before := s.group
@@ -247,6 +251,7 @@ func (s *stream) look(w *world) {
 		s.log.Info("node is in another group", "group", group, "before", before)
 		s.tell(Event{Kind: Regrouped})
 	}
+	return s.mayRead(s.view)
 }
 
 // subscribe makes room for another type.

@@ -26,6 +26,7 @@ type group struct {
 // view is what one node gets: the sets of a snapshot, with endpoint state over it.
 type view struct {
 	version string          // the snapshot's
+	private bool            // there are private keys in it
 	sets    map[string]*set // by type URL; those in the order are all there
 }
 
@@ -206,7 +207,7 @@ func (st *state) build(name string, in interned) *group {
 
 // view is what a release is by itself.
 func (r Release) view(in interned) *view {
-	v := &view{version: r.Snapshot.version, sets: map[string]*set{}}
+	v := &view{version: r.Snapshot.version, private: r.Snapshot.private, sets: map[string]*set{}}
 	for _, rule := range order {
 		v.sets[rule.url] = in.get(newSet(rule.url, nil))
 	}
@@ -221,7 +222,7 @@ func (v *view) over(o *Overlay, in interned) *view {
 	if o == nil {
 		return v
 	}
-	out := &view{version: v.version, sets: maps.Clone(v.sets)}
+	out := &view{version: v.version, private: v.private, sets: maps.Clone(v.sets)}
 	for url, s := range o.sets {
 		out.sets[url] = in.get(s.over(v.sets[url]))
 	}

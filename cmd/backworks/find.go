@@ -40,6 +40,11 @@ func stateDir(asked, blueprint string) (string, error) {
 	return dir, nil
 }
 
+// selfSigned keeps certificates for development in a state dir.
+func selfSigned(dir string) func(names []string) (certificate, key string, err error) {
+	return func(names []string) (string, string, error) { return store.SelfSigned(dir, names) }
+}
+
 // cause is the operating system's reason, without the call and the path that the
 // message around it has.
 func cause(err error) error {

@@ -61,7 +61,11 @@ func (r rendering) run(ctx context.Context, path string, stdout, stderr io.Write
 	if err != nil {
 		return err
 	}
-	result := blueprints.NewLoader(blueprints.Options{Path: path, Check: checkForFile}).Load()
+	dir, err := stateDir("", path)
+	if err != nil {
+		return err
+	}
+	result := blueprints.NewLoader(blueprints.Options{Path: path, Check: checkForFile, SelfSigned: selfSigned(dir)}).Load()
 	if len(result.Problems.Errors()) > 0 {
 		return badBlueprints{result.Problems}
 	}
@@ -117,7 +121,7 @@ func (r rendering) writeResources(ctx context.Context, bp *blueprints.Blueprint,
 		return err
 	}
 	var out bytes.Buffer
-	types := [][]translate.Resource{all.Clusters, translate.Assignments(bp, r.resolve(ctx, bp)), all.Listeners, all.Routes, all.Secrets}
+	types := [][]translate.Resource{all.Clusters, translate.Assignments(bp, r.resolve(ctx, bp)), all.Listeners, all.Routes, translate.FileSecrets(bp)}
 	for _, resources := range types {
 		if len(resources) == 0 {
 			continue

@@ -151,6 +151,7 @@ func (s *service) load(context.Context) error {
 	translator := fleet.NewTranslator()
 	loader := &restarting{log: s.log, portByFlag: s.adminListen != "" || s.dashboardPort != 0, Loader: blueprints.NewLoader(blueprints.Options{
 		Path: s.blueprint, Port: int(s.port), Check: translator.Check, LastGood: good, Changed: changed,
+		SelfSigned: selfSigned(s.dir),
 	})}
 	result := loader.Load()
 	bad := len(result.Problems.Errors()) > 0

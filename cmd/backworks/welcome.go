@@ -12,6 +12,7 @@ import (
 
 	"backworks/blueprints"
 	"backworks/envoy"
+	"backworks/translate"
 )
 
 // firstAnswer is how long Envoy may take to acknowledge what it is sent first; an
@@ -75,10 +76,17 @@ func (s *service) aboutProxy(ctx context.Context, b *strings.Builder) {
 		return
 	}
 	for _, name := range slices.Sorted(maps.Keys(listeners)) {
-		url := "http://" + reachable(listeners[name])
+		if name != translate.ListenerName && listeners[name] == listeners[translate.ListenerName] {
+			continue // the same over UDP
+		}
+		scheme, curl := "http", "curl"
+		if s.own.TLS != nil && name == translate.ListenerName {
+			scheme, curl = "https", "curl -k"
+		}
+		url := scheme + "://" + reachable(listeners[name])
 		fmt.Fprintf(b, "proxy   %s\n", url)
-		if path := pathToTry(s.own); path != "" {
-			fmt.Fprintf(b, "        curl %s%s\n", url, path)
+		if path := pathToTry(s.own); path != "" && name == translate.ListenerName {
+			fmt.Fprintf(b, "        %s %s%s\n", curl, url, path)
 		}
 	}
 }

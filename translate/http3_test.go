@@ -1,0 +1,122 @@
+package translate_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	bootstrapv3 "github.com/envoyproxy/go-control-plane/envoy/config/bootstrap/v3"
+	"google.golang.org/protobuf/encoding/protojson"
+	"gopkg.in/yaml.v3"
+
+	"backworks/envoy"
+)
+
+// quicClient is an Envoy that sends what it gets on by HTTP/3: to a port of 127.0.0.1, asking
+// for a name, and trusting an authority. The path that is asked for chooses the name.
+const quicClient = `
+static_resources:
+  listeners:
+  - name: proxy
+    address: {socket_address: {address: 127.0.0.1, port_value: 0}}
+    filter_chains:
+    - filters:
+      - name: envoy.filters.network.http_connection_manager
+        typed_config:
+          "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
+          stat_prefix: in
+          http_filters:
+          - name: envoy.filters.http.router
+            typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}
+          route_config:
+            virtual_hosts:
+            - name: all
+              domains: ["*"]
+              routes: [$ROUTES]
+  clusters: [$CLUSTERS]
+`
+
+const quicCluster = `
+    {name: $NAME, type: STATIC, connect_timeout: 2s,
+      load_assignment: {cluster_name: $NAME, endpoints: [{lb_endpoints: [{endpoint: {address: {socket_address: {address: 127.0.0.1, port_value: $PORT}}}}]}]},
+      typed_extension_protocol_options: {envoy.extensions.upstreams.http.v3.HttpProtocolOptions: {
+        "@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions,
+        explicit_http_config: {http3_protocol_options: {}}}},
+      transport_socket: {name: envoy.transport_sockets.quic, typed_config: {
+        "@type": type.googleapis.com/envoy.extensions.transport_sockets.quic.v3.QuicUpstreamTransport,
+        upstream_tls_context: {sni: $NAME, common_tls_context: {validation_context: {trusted_ca: {filename: $CA},
+          match_typed_subject_alt_names: [{san_type: DNS, matcher: {exact: $NAME}}]}}}}}}`
+
+// serveQUIC starts that client, for names.
+func serveQUIC(t *testing.T, port int, ca string, names ...string) *proxy {
+	t.Helper()
+	var routes, clusters []string
+	for _, n := range names {
+		routes = append(routes, `{match: {prefix: /`+n+`/}, route: {cluster: `+n+`, prefix_rewrite: /}}`)
+		clusters = append(clusters, strings.NewReplacer("$NAME", n, "$PORT", strconv.Itoa(port), "$CA", ca).Replace(quicCluster))
+	}
+	text := strings.NewReplacer("$ROUTES", strings.Join(routes, ", "), "$CLUSTERS", strings.Join(clusters, ",")).Replace(quicClient)
+	var value any
+	if err := yaml.Unmarshal([]byte(text), &value); err != nil {
+		t.Fatal(err)
+	}
+	out, err := json.Marshal(value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, err := os.MkdirTemp("", "bw")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	admin := envoy.UnixAddress(filepath.Join(dir, "a.sock"))
+	config, err := envoy.Bootstrap{Admin: admin}.Message()
+	if err != nil {
+		t.Fatal(err)
+	}
+	own := new(bootstrapv3.Bootstrap)
+	if err := protojson.Unmarshal(out, own); err != nil {
+		t.Fatal(err)
+	}
+	config.StaticResources = own.StaticResources
+	return start(t, dir, config, admin)
+}
+
+// HTTP/3 is spoken on the UDP port of the same number, with the certificate of the name
+// that is asked for, the same routes and headers; answers tell of it.
+func TestHTTP3(t *testing.T) {
+	t.Parallel()
+	f := newFolder(t)
+	f.has("first.example")
+	f.has("two.example")
+	port := freePort(t)
+	p := serve(t, `
+server: {host: 127.0.0.1, port: $PORT}
+plugins:
+  tls:
+    config:
+      certificates:
+        - {certificate: $DIR/first.example.pem, key: $DIR/first.example.key}
+        - {certificate: $DIR/two.example.pem, key: $DIR/two.example.key}
+      http3: true
+      public_port: 443
+      hsts: true
+  proxy: {config: {targets: [$BACKEND], transform_request: {headers: {X-Scheme: "{{scheme}}", X-Ip: "{{client_ip}}"}}}}
+`, map[string]string{"DIR": f.dir, "PORT": strconv.Itoa(port), "BACKEND": target(t, "X-Scheme", "X-Ip", "X-Forwarded-Proto")})
+	const told = `h3=":443"; ma=86400`
+	if resp, _ := p.by(f, "two.example").must("/a"); resp.Header.Get("Alt-Svc") != told {
+		t.Errorf("answers tell %q", resp.Header.Get("Alt-Svc"))
+	}
+	client := serveQUIC(t, port, filepath.Join(f.dir, "ca.pem"), "first.example", "two.example", "none.example")
+	for name, status := range map[string]int{"first.example": 200, "two.example": 200, "none.example": http.StatusServiceUnavailable} {
+		resp, body := client.ask(t, "GET", "/"+name+"/a?x=1")
+		if resp.StatusCode != status || status == 200 && (body != "GET /a?x=1\nX-Scheme: https\nX-Ip: 127.0.0.1\nX-Forwarded-Proto: https" ||
+			resp.Header.Get("Alt-Svc") != told || resp.Header.Get("Strict-Transport-Security") == "") {
+			t.Errorf("%s: %d %s %v", name, resp.StatusCode, body, resp.Header)
+		}
+	}
+}
