@@ -13,8 +13,9 @@ type plugins struct {
 	at
 	Proxy proxyPlugin          `yaml:"proxy" doc:"The pools of targets and the way to them."`
 	CORS  pluginSpec[corsSpec] `yaml:"cors" doc:"Lets pages of other origins use the endpoints."`
+	Auth  pluginSpec[authSpec] `yaml:"auth" doc:"Says who may use the endpoints. With it, each endpoint is closed unless it is public: true."`
 
-	_ absent  `yaml:"tls,auth,rate_limit,cache,compression,access_log,tracing,discovery"`
+	_ absent  `yaml:"tls,rate_limit,cache,compression,access_log,tracing,discovery"`
 	_ ignored `yaml:"capture,ai" doc:"has no effect: a proxy only passes requests on; Envoy's access log and /metrics show the traffic"`
 }
 

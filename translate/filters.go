@@ -23,8 +23,15 @@ const (
 	headerFilter    = "envoy.filters.http.header_mutation"
 	healthFilter    = "envoy.filters.http.health_check"
 	corsFilter      = "envoy.filters.http.cors"
+	jwtFilter       = "envoy.filters.http.jwt_authn"
 	parameterFilter = "envoy.filters.http.header_to_metadata"
 	routerFilter    = "envoy.filters.http.router"
+
+	// Filters of the type header_mutation too.
+	identityFilter   = "backworks.auth.identities"
+	credentialFilter = "backworks.auth.credentials"
+	// One of the type lua.
+	credentialPartFilter = "backworks.auth.credential_parts"
 )
 
 // healthPath is where the proxy tells its own health.
@@ -49,11 +56,27 @@ func (b *builder) filters() []*hcmv3.HttpFilter {
 	// Before all that asks who a client is: a browser sends no credentials with its
 	// preflight request, and must be able to read a refusal.
 	add(corsFilter, &corsv3.Cors{}, used(b, corsOf))
+	if a := b.auth(); a != nil {
+		b.authFilters(a, add)
+	}
 	// Each route says which parameters of its path it wants.
 	add(parameterFilter, &headertometadatav3.Config{}, b.usesParameters())
 	// Last by Envoy's rule: it ends the chain.
 	add(routerFilter, &routerv3.Router{}, true)
 	return out
+}
+
+// authFilters ask who a client is, and whether it may. They stand before all that
+// serves a request, so that nothing is spent on one that is refused.
+func (b *builder) authFilters(a *blueprints.Auth, add func(name string, config proto.Message, wanted bool)) {
+	// Before all that says who a client is: what it says of itself is not believed.
+	add(identityFilter, b.identities(a), true)
+	if a.JWT != nil {
+		add(jwtFilter, b.jwt(a.JWT), true)
+	}
+	// Behind all that asks for credentials, before all that might pass them on.
+	add(credentialFilter, removal(shownTo(a).headers), true)
+	add(credentialPartFilter, withoutParts(shownTo(a)), b.shownInParts())
 }
 
 func (b *builder) hasAnswerHeaders() bool {
@@ -78,11 +101,15 @@ func (b *builder) answerHeaders() *headermutationv3.HeaderMutation {
 // ownHealth says that the proxy answers at healthPath, and no endpoint does.
 func (b *builder) ownHealth() bool {
 	for _, e := range b.bp.Endpoints {
-		if len(e.Path.Segments) == 1 && "/"+e.Path.Segments[0].Literal == healthPath {
+		if isHealth(e) {
 			return false
 		}
 	}
 	return true
+}
+
+func isHealth(e *blueprints.Endpoint) bool {
+	return len(e.Path.Segments) == 1 && "/"+e.Path.Segments[0].Literal == healthPath
 }
 
 // health answers by the health of all pools in use: 200 while each has a target

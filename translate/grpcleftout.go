@@ -19,6 +19,9 @@ func grpcLeftOut(bp *blueprints.Blueprint) blueprints.Problems {
 	l.headers(bp.RequestHeaders, bp.Position)
 	l.headers(bp.ResponseHeaders, bp.Position)
 	l.rewrite(bp.PathRewrite, bp.Position)
+	if a := bp.Policies.Auth; a != nil && a.Enabled {
+		l.warn(a.Position, "auth is left out: they ask targets themselves, which then have to ask who calls")
+	}
 	for _, p := range bp.Pools {
 		l.pool(p)
 	}
@@ -97,6 +100,9 @@ func (l *leftOut) endpoint(e *blueprints.Endpoint) {
 	case e.Handler != blueprints.HandlerProxy:
 		l.warn(e.Position, "the endpoint's answer is left out: its calls fail with UNAVAILABLE")
 		return
+	}
+	if a := e.Policies.Auth; a != nil && a.Enabled {
+		l.warn(a.Position, "auth is left out: they ask targets themselves, which then have to ask who calls")
 	}
 	l.headers(e.RequestHeaders, e.Position)
 	l.headers(e.ResponseHeaders, e.Position)

@@ -23,6 +23,7 @@ const directBody = 4096
 func (b *builder) routes() *routev3.RouteConfiguration {
 	h := &routev3.VirtualHost{Name: RouteName, Domains: []string{"*"}}
 	for _, e := range b.sorted {
+		b.checkAuth(e)
 		h.Routes = append(h.Routes, b.endpointRoutes(e)...)
 	}
 	h.Routes = append(h.Routes, b.wrongMethods()...)

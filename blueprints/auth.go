@@ -1,0 +1,130 @@
+package blueprints
+
+import "slices"
+
+// authSpec is the plugin auth.
+type authSpec struct {
+	policySpec
+	authUse
+	JWT jwtSpec `yaml:"jwt" doc:"Tokens that an issuer signed, as OpenID Connect and OAuth 2 hand them out."`
+}
+
+// authUse is what an endpoint may say otherwise than the plugin.
+type authUse struct {
+	Require            list[str] `yaml:"require" single:"true" enum:"jwt|none" doc:"The methods by which a client may tell who it is; all that are configured without it. With none, the rules alone decide."`
+	Providers          list[str] `yaml:"providers" single:"true" doc:"The jwt providers whose tokens are taken; all without it."`
+	ForwardCredentials boolean   `yaml:"forward_credentials" default:"false" doc:"Whether targets get the tokens, keys and passwords that clients send."`
+}
+
+// endpointAuthSpec is auth in an endpoint's config.
+type endpointAuthSpec struct {
+	policySpec
+	authUse
+}
+
+// Auth says who may use an endpoint. An endpoint without it is public.
+type Auth struct {
+	Policy
+	// JWT and its like are nil where they are not configured; endpoints do not have them.
+	JWT *JWT
+	// Require are methods, any of which will do; all that are configured by default,
+	// MethodNone alone: none is needed.
+	Require []Named
+	// Providers are names of JWT.Providers, nil: any.
+	Providers []Named
+	// ForwardCredentials is false by default.
+	ForwardCredentials *bool
+}
+
+// Named is a name that the file uses, and where.
+type Named struct {
+	Position
+	Name string
+}
+
+// The methods by which a client tells who it is.
+const (
+	MethodJWT  = "jwt"
+	MethodNone = "none"
+)
+
+// Methods are those that are configured, in the order in which Require has them by default.
+func (a *Auth) Methods() []string {
+	var out []string
+	if a.JWT != nil {
+		out = append(out, MethodJWT)
+	}
+	return out
+}
+
+// fill makes MethodNone of a list without methods.
+func (a *Auth) fill() {
+	if a.Require == nil {
+		for _, m := range a.Methods() {
+			a.Require = append(a.Require, Named{a.Position, m})
+		}
+	}
+	a.Require = slices.DeleteFunc(slices.Clone(a.Require), func(n Named) bool { return n.Name == MethodNone })
+}
+
+// Forwards says that targets get what clients show.
+func (a *Auth) Forwards() bool { return a.ForwardCredentials != nil && *a.ForwardCredentials }
+
+func (d *decoder) auth(s *authSpec) *Auth {
+	a := d.authUse(&s.policySpec, &s.authUse)
+	a.JWT = d.jwt(&s.JWT)
+	return a
+}
+
+// authPlugin is the plugin auth, which needs something to ask for.
+func (d *decoder) authPlugin(s pluginSpec[authSpec]) *Auth {
+	a := plugin(s, d.auth)
+	if a != nil && a.Enabled && len(a.Methods()) == 0 {
+		d.fail(s.at, "has no method by which clients tell who they are: add jwt")
+	}
+	return a
+}
+
+func (d *decoder) endpointAuth(s *endpointAuthSpec) *Auth {
+	return d.authUse(&s.policySpec, &s.authUse)
+}
+
+func (d *decoder) authUse(p *policySpec, s *authUse) *Auth {
+	a := &Auth{
+		Policy: d.policy(p), Require: d.named(s.Require), Providers: d.named(s.Providers),
+		ForwardCredentials: said(s.ForwardCredentials.v, s.ForwardCredentials.given()),
+	}
+	if i := slices.IndexFunc(a.Require, func(n Named) bool { return n.Name == MethodNone }); i >= 0 && len(a.Require) > 1 {
+		d.fail(s.Require.items[i].at, "none stands alone: take it out, or the methods beside it")
+	}
+	return a
+}
+
+// publicAuth is auth in an endpoint with the key public.
+func (d *decoder) publicAuth(s *endpointSpec, own *Auth) *Auth {
+	switch {
+	case !s.Public.or(false):
+		return own
+	case own != nil:
+		d.fail(s.Public.at, "the endpoint has config.auth too: keep one of them")
+	}
+	return &Auth{Policy: Policy{Position: d.position(s.Public.at)}}
+}
+
+// named are the names of a list, which is not empty and has none twice; nil without it.
+func (d *decoder) named(l list[str]) []Named {
+	if l.given() && len(l.items) == 0 {
+		d.fail(l.at, "must not be empty: leave the key out, or name one")
+	}
+	var out []Named
+	for _, s := range l.items {
+		switch {
+		case !s.given():
+		case slices.ContainsFunc(out, func(n Named) bool { return n.Name == s.v }):
+			d.fail(s.at, "stands here a second time")
+		default:
+			out = append(out, Named{d.position(s.at), s.v})
+		}
+	}
+	return out
+}
