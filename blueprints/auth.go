@@ -6,12 +6,16 @@ import "slices"
 type authSpec struct {
 	policySpec
 	authUse
-	JWT jwtSpec `yaml:"jwt" doc:"Tokens that an issuer signed, as OpenID Connect and OAuth 2 hand them out."`
+	JWT          jwtSpec    `yaml:"jwt" doc:"Tokens that an issuer signed, as OpenID Connect and OAuth 2 hand them out."`
+	APIKey       apiKeySpec `yaml:"api_key,api_keys" doc:"Keys that clients were given."`
+	Basic        basicSpec  `yaml:"basic" doc:"Users with passwords (RFC 7617)."`
+	ClientHeader str        `yaml:"client_header" default:"X-Client-Id" doc:"The header that tells targets the name of the client with an API key, or of the user with a password."`
 }
 
 // authUse is what an endpoint may say otherwise than the plugin.
 type authUse struct {
-	Require            list[str] `yaml:"require" single:"true" enum:"jwt|none" doc:"The methods by which a client may tell who it is; all that are configured without it. With none, the rules alone decide."`
+	Require            list[str] `yaml:"require" single:"true" enum:"jwt|api_key|basic|none" doc:"The methods by which a client may tell who it is; all that are configured without it. A request is judged by the first whose credentials it has, or by the first where it has none. With none, the rules alone decide."`
+	Satisfy            str       `yaml:"satisfy" enum:"any|all" default:"any" doc:"Whether one of the methods is enough."`
 	Providers          list[str] `yaml:"providers" single:"true" doc:"The jwt providers whose tokens are taken; all without it."`
 	ForwardCredentials boolean   `yaml:"forward_credentials" default:"false" doc:"Whether targets get the tokens, keys and passwords that clients send."`
 }
@@ -26,10 +30,16 @@ type endpointAuthSpec struct {
 type Auth struct {
 	Policy
 	// JWT and its like are nil where they are not configured; endpoints do not have them.
-	JWT *JWT
+	JWT     *JWT
+	APIKeys *APIKeys
+	Basic   *Basic
+	// ClientHeader is X-Client-Id by default.
+	ClientHeader string
 	// Require are methods, any of which will do; all that are configured by default,
 	// MethodNone alone: none is needed.
 	Require []Named
+	// Satisfy is SatisfyAny by default.
+	Satisfy string
 	// Providers are names of JWT.Providers, nil: any.
 	Providers []Named
 	// ForwardCredentials is false by default.
@@ -44,8 +54,16 @@ type Named struct {
 
 // The methods by which a client tells who it is.
 const (
-	MethodJWT  = "jwt"
-	MethodNone = "none"
+	MethodJWT    = "jwt"
+	MethodAPIKey = "api_key"
+	MethodBasic  = "basic"
+	MethodNone   = "none"
+)
+
+// How many of the methods it takes.
+const (
+	SatisfyAny = "any"
+	SatisfyAll = "all"
 )
 
 // Methods are those that are configured, in the order in which Require has them by default.
@@ -53,6 +71,12 @@ func (a *Auth) Methods() []string {
 	var out []string
 	if a.JWT != nil {
 		out = append(out, MethodJWT)
+	}
+	if a.APIKeys != nil {
+		out = append(out, MethodAPIKey)
+	}
+	if a.Basic != nil {
+		out = append(out, MethodBasic)
 	}
 	return out
 }
@@ -64,6 +88,9 @@ func (a *Auth) fill() {
 			a.Require = append(a.Require, Named{a.Position, m})
 		}
 	}
+	if a.Satisfy == "" {
+		a.Satisfy = SatisfyAny
+	}
 	a.Require = slices.DeleteFunc(slices.Clone(a.Require), func(n Named) bool { return n.Name == MethodNone })
 }
 
@@ -72,7 +99,13 @@ func (a *Auth) Forwards() bool { return a.ForwardCredentials != nil && *a.Forwar
 
 func (d *decoder) auth(s *authSpec) *Auth {
 	a := d.authUse(&s.policySpec, &s.authUse)
-	a.JWT = d.jwt(&s.JWT)
+	a.JWT, a.APIKeys, a.Basic, a.ClientHeader = d.jwt(&s.JWT), d.apiKeys(&s.APIKey), d.basic(&s.Basic), s.ClientHeader.or("X-Client-Id")
+	if s.ClientHeader.given() {
+		d.identityHeader(a.ClientHeader, s.ClientHeader.at)
+	}
+	d.distinctClients(a, s)
+	d.distinctHeaders(a, s)
+	d.clientClaims(a, &s.JWT)
 	return a
 }
 
@@ -80,7 +113,7 @@ func (d *decoder) auth(s *authSpec) *Auth {
 func (d *decoder) authPlugin(s pluginSpec[authSpec]) *Auth {
 	a := plugin(s, d.auth)
 	if a != nil && a.Enabled && len(a.Methods()) == 0 {
-		d.fail(s.at, "has no method by which clients tell who they are: add jwt")
+		d.fail(s.at, "has no method by which clients tell who they are: add jwt, api_key or basic")
 	}
 	return a
 }
@@ -91,7 +124,7 @@ func (d *decoder) endpointAuth(s *endpointAuthSpec) *Auth {
 
 func (d *decoder) authUse(p *policySpec, s *authUse) *Auth {
 	a := &Auth{
-		Policy: d.policy(p), Require: d.named(s.Require), Providers: d.named(s.Providers),
+		Policy: d.policy(p), Require: d.named(s.Require), Satisfy: s.Satisfy.v, Providers: d.named(s.Providers),
 		ForwardCredentials: said(s.ForwardCredentials.v, s.ForwardCredentials.given()),
 	}
 	if i := slices.IndexFunc(a.Require, func(n Named) bool { return n.Name == MethodNone }); i >= 0 && len(a.Require) > 1 {

@@ -200,3 +200,37 @@ func (d *decoder) identityHeader(name string, a at) bool {
 	}
 	return d.headerName(name, name, a, toTarget)
 }
+
+// distinctHeaders keeps clients' credentials out of headers that are taken away from them.
+func (d *decoder) distinctHeaders(a *Auth, s *authSpec) {
+	taken := []string{a.ClientHeader}
+	lists := []list[str]{s.APIKey.Headers}
+	for i := range s.JWT.Providers.items {
+		lists = append(lists, s.JWT.Providers.items[i].v.Headers)
+	}
+	if a.JWT != nil {
+		for _, p := range a.JWT.Providers {
+			for _, c := range p.Claims {
+				taken = append(taken, c.Header)
+			}
+		}
+	}
+	for _, l := range lists {
+		for _, h := range l.items {
+			if h.given() && slices.ContainsFunc(taken, func(n string) bool { return strings.EqualFold(n, h.v) }) {
+				d.fail(h.at, "is a header that tells targets who a client is, and is taken away from clients: choose another")
+			}
+		}
+	}
+}
+
+// clientClaims keeps a claim from standing where targets and rules look for clients.
+func (d *decoder) clientClaims(a *Auth, s *jwtSpec) {
+	for i := range s.Providers.items {
+		for _, e := range s.Providers.items[i].v.ClaimsToHeaders.items {
+			if strings.EqualFold(e.key, a.ClientHeader) {
+				d.fail(e.at, "is the client_header: choose another, or name that one otherwise")
+			}
+		}
+	}
+}

@@ -4,7 +4,10 @@ import (
 	"slices"
 
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
-	headermutationv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/header_mutation/v3"
+	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/anypb"
 
 	"backworks/blueprints"
 )
@@ -20,15 +23,91 @@ func (b *builder) auth() *blueprints.Auth {
 	return nil
 }
 
-// guard lets a route ask who a client is, as its endpoint says; a public one asks nothing.
-func (b *builder) guard(r *routev3.Route, e *blueprints.Endpoint) {
-	a := effective(b, e, authOf)
+// authFilters ask who a client is, and whether it may. They stand in the order in which
+// they need each other.
+func (b *builder) authFilters() (out []*hcmv3.HttpFilter) {
+	a := b.auth()
 	if a == nil {
-		return
+		return nil
 	}
-	if asksFor(a, blueprints.MethodJWT) && a.JWT != nil {
-		b.setting(r, jwtFilter, jwtRoute(a))
+	// only is a filter that does nothing but on routes that switch it on.
+	only := func(f *hcmv3.HttpFilter) *hcmv3.HttpFilter {
+		f.Disabled = true
+		return f
 	}
+	// Before all that says who a client is: what it says of itself is not believed.
+	out = append(out, b.filter(identityFilter, removal(slices.Concat(identityHeaders(a), disguises))))
+	if a.JWT != nil {
+		out = append(out, b.filter(jwtFilter, b.jwt(a.JWT)))
+	}
+	if a.APIKeys != nil {
+		// Envoy's documentation calls this filter work in progress.
+		out = append(out, only(b.filter(apiKeyFilter, apiKeys(a))))
+	}
+	if a.Basic != nil {
+		out = append(out, only(b.filter(basicFilter, basic(a))))
+	}
+	// Behind all that asks for credentials, before all that might pass them on.
+	s := shownTo(a)
+	out = append(out, b.filter(credentialFilter, removal(s.headers)))
+	if len(s.query)+len(s.cookies) > 0 {
+		out = append(out, b.filter(credentialPartFilter, withoutParts(s)))
+	}
+	return out
+}
+
+// guarded are an endpoint's routes with what they ask of clients, as it says; a public
+// one asks nothing. Where one of several methods is enough, a route is there once for
+// each place of a credential, which it looks for, and once more for requests without any.
+func (b *builder) guarded(e *blueprints.Endpoint, routes []*routev3.Route) []*routev3.Route {
+	a := effective(b, e, authOf)
+	if a == nil || b.auth() == nil {
+		return routes
+	}
+	a.Require = slices.DeleteFunc(a.Require, func(n blueprints.Named) bool { return !slices.Contains(a.Methods(), n.Name) })
+	var out []*routev3.Route
+	for _, r := range routes {
+		b.authorize(r, a)
+		if a.Satisfy == blueprints.SatisfyAll || len(a.Require) < 2 {
+			b.authenticate(r, a, a.Require...)
+			out = append(out, r)
+			continue
+		}
+		for _, n := range a.Require {
+			for _, looksFor := range b.places(a, n.Name) {
+				x := proto.CloneOf(r)
+				looksFor(x.Match)
+				b.authenticate(x, a, n)
+				out = append(out, x)
+			}
+		}
+		b.authenticate(r, a, a.Require[0])
+		out = append(out, r)
+	}
+	return out
+}
+
+// authenticate lets a route ask for all of the methods.
+func (b *builder) authenticate(r *routev3.Route, a *blueprints.Auth, methods ...blueprints.Named) {
+	for _, m := range methods {
+		switch m.Name {
+		case blueprints.MethodJWT:
+			b.setting(r, jwtFilter, jwtRoute(a))
+		case blueprints.MethodAPIKey:
+			b.switchOn(r, apiKeyFilter)
+		case blueprints.MethodBasic:
+			b.switchOn(r, basicFilter)
+		}
+	}
+}
+
+// switchOn uses a filter that is disabled elsewhere, as the listener has it.
+func (b *builder) switchOn(r *routev3.Route, filter string) {
+	b.setting(r, filter, &routev3.FilterConfig{Config: new(anypb.Any)})
+}
+
+// authorize lets a route ask what is not for clients to show.
+func (b *builder) authorize(r *routev3.Route, a *blueprints.Auth) {
 	if a.Forwards() {
 		b.setting(r, credentialFilter, &routev3.FilterConfig{Disabled: true})
 		if b.shownInParts() {
@@ -73,11 +152,6 @@ func (b *builder) checkAuth(e *blueprints.Endpoint) {
 // than the one that was let through. Some frameworks follow them unasked.
 var disguises = []string{"X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override", "X-Original-URL", "X-Rewrite-URL"}
 
-// identities takes away what only the proxy may say of a client.
-func (b *builder) identities(a *blueprints.Auth) *headermutationv3.HeaderMutation {
-	return removal(slices.Concat(identityHeaders(a), disguises))
-}
-
 // identityHeaders are those by which the proxy tells targets who a client is.
 func identityHeaders(a *blueprints.Auth) []string {
 	var out []string
@@ -87,6 +161,9 @@ func identityHeaders(a *blueprints.Auth) []string {
 				out = append(out, c.Header)
 			}
 		}
+	}
+	if a.APIKeys != nil || a.Basic != nil {
+		out = append(out, a.ClientHeader)
 	}
 	return distinct(out)
 }

@@ -28,6 +28,12 @@ func shownTo(a *blueprints.Auth) (s shown) {
 			s.headers, s.query, s.cookies = append(s.headers, p.Headers...), append(s.query, p.Query...), append(s.cookies, p.Cookies...)
 		}
 	}
+	if k := a.APIKeys; k != nil {
+		s.headers, s.query, s.cookies = append(s.headers, k.Headers...), append(s.query, k.Query...), append(s.cookies, k.Cookies...)
+	}
+	if a.Basic != nil {
+		s.headers = append(s.headers, authorization)
+	}
 	s.headers = distinct(s.headers)
 	slices.Sort(s.query)
 	slices.Sort(s.cookies)

@@ -24,6 +24,8 @@ const (
 	healthFilter    = "envoy.filters.http.health_check"
 	corsFilter      = "envoy.filters.http.cors"
 	jwtFilter       = "envoy.filters.http.jwt_authn"
+	apiKeyFilter    = "envoy.filters.http.api_key_auth"
+	basicFilter     = "envoy.filters.http.basic_auth"
 	parameterFilter = "envoy.filters.http.header_to_metadata"
 	routerFilter    = "envoy.filters.http.router"
 
@@ -43,10 +45,7 @@ func (b *builder) filters() []*hcmv3.HttpFilter {
 	var out []*hcmv3.HttpFilter
 	add := func(name string, config proto.Message, wanted bool) {
 		if wanted {
-			out = append(out, &hcmv3.HttpFilter{
-				Name:       name,
-				ConfigType: &hcmv3.HttpFilter_TypedConfig{TypedConfig: b.typed(config)},
-			})
+			out = append(out, b.filter(name, config))
 		}
 	}
 	// First, so that it is the last to see an answer, whoever gave it.
@@ -56,9 +55,8 @@ func (b *builder) filters() []*hcmv3.HttpFilter {
 	// Before all that asks who a client is: a browser sends no credentials with its
 	// preflight request, and must be able to read a refusal.
 	add(corsFilter, &corsv3.Cors{}, used(b, corsOf))
-	if a := b.auth(); a != nil {
-		b.authFilters(a, add)
-	}
+	// Before all that serves a request, so that nothing is spent on one that is refused.
+	out = append(out, b.authFilters()...)
 	// Each route says which parameters of its path it wants.
 	add(parameterFilter, &headertometadatav3.Config{}, b.usesParameters())
 	// Last by Envoy's rule: it ends the chain.
@@ -66,17 +64,8 @@ func (b *builder) filters() []*hcmv3.HttpFilter {
 	return out
 }
 
-// authFilters ask who a client is, and whether it may. They stand before all that
-// serves a request, so that nothing is spent on one that is refused.
-func (b *builder) authFilters(a *blueprints.Auth, add func(name string, config proto.Message, wanted bool)) {
-	// Before all that says who a client is: what it says of itself is not believed.
-	add(identityFilter, b.identities(a), true)
-	if a.JWT != nil {
-		add(jwtFilter, b.jwt(a.JWT), true)
-	}
-	// Behind all that asks for credentials, before all that might pass them on.
-	add(credentialFilter, removal(shownTo(a).headers), true)
-	add(credentialPartFilter, withoutParts(shownTo(a)), b.shownInParts())
+func (b *builder) filter(name string, config proto.Message) *hcmv3.HttpFilter {
+	return &hcmv3.HttpFilter{Name: name, ConfigType: &hcmv3.HttpFilter_TypedConfig{TypedConfig: b.typed(config)}}
 }
 
 func (b *builder) hasAnswerHeaders() bool {

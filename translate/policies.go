@@ -18,7 +18,6 @@ func (b *builder) plugins(r *routev3.Route, e *blueprints.Endpoint) {
 	if c := effective(b, e, corsOf); c != nil {
 		b.setting(r, corsFilter, b.cors(c, e))
 	}
-	b.guard(r, e)
 }
 
 // setting gives a filter its settings for one route.

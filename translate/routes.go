@@ -47,16 +47,17 @@ func (b *builder) routes() *routev3.RouteConfiguration {
 }
 
 // endpointRoutes are an endpoint's routes: one, or two where some of its methods
-// may be sent again and some not.
+// may be sent again and some not, and more where clients can tell in several ways who
+// they are.
 func (b *builder) endpointRoutes(e *blueprints.Endpoint) []*routev3.Route {
 	names := b.served(e)
 	switch e.Handler {
 	case blueprints.HandlerStatic:
-		return []*routev3.Route{b.static(e, names)}
+		return b.guarded(e, []*routev3.Route{b.static(e, names)})
 	case blueprints.HandlerMetrics:
-		return []*routev3.Route{b.metrics(e, names)}
+		return b.guarded(e, []*routev3.Route{b.metrics(e, names)})
 	}
-	return b.proxy(e, names)
+	return b.guarded(e, b.proxy(e, names))
 }
 
 // served are the methods of an endpoint. GET serves HEAD as well (RFC 9110,
