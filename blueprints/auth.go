@@ -14,10 +14,11 @@ type authSpec struct {
 
 // authUse is what an endpoint may say otherwise than the plugin.
 type authUse struct {
-	Require            list[str] `yaml:"require" single:"true" enum:"jwt|api_key|basic|none" doc:"The methods by which a client may tell who it is; all that are configured without it. A request is judged by the first whose credentials it has, or by the first where it has none. With none, the rules alone decide."`
-	Satisfy            str       `yaml:"satisfy" enum:"any|all" default:"any" doc:"Whether one of the methods is enough."`
-	Providers          list[str] `yaml:"providers" single:"true" doc:"The jwt providers whose tokens are taken; all without it."`
-	ForwardCredentials boolean   `yaml:"forward_credentials" default:"false" doc:"Whether targets get the tokens, keys and passwords that clients send."`
+	Require            list[str]      `yaml:"require" single:"true" enum:"jwt|api_key|basic|none" doc:"The methods by which a client may tell who it is; all that are configured without it. A request is judged by the first whose credentials it has, or by the first where it has none. With none, the rules alone decide."`
+	Satisfy            str            `yaml:"satisfy" enum:"any|all" default:"any" doc:"Whether one of the methods is enough."`
+	Providers          list[str]      `yaml:"providers" single:"true" doc:"The jwt providers whose tokens are taken; all without it."`
+	Rules              list[ruleSpec] `yaml:"rules" doc:"Which of those who told who they are may pass: those whom an allow rule applies to, or all where there is none, but for those whom a deny rule applies to."`
+	ForwardCredentials boolean        `yaml:"forward_credentials" default:"false" doc:"Whether targets get the tokens, keys and passwords that clients send."`
 }
 
 // endpointAuthSpec is auth in an endpoint's config.
@@ -42,6 +43,8 @@ type Auth struct {
 	Satisfy string
 	// Providers are names of JWT.Providers, nil: any.
 	Providers []Named
+	// Rules are nil where none hold.
+	Rules []Rule
 	// ForwardCredentials is false by default.
 	ForwardCredentials *bool
 }
@@ -112,8 +115,8 @@ func (d *decoder) auth(s *authSpec) *Auth {
 // authPlugin is the plugin auth, which needs something to ask for.
 func (d *decoder) authPlugin(s pluginSpec[authSpec]) *Auth {
 	a := plugin(s, d.auth)
-	if a != nil && a.Enabled && len(a.Methods()) == 0 {
-		d.fail(s.at, "has no method by which clients tell who they are: add jwt, api_key or basic")
+	if a != nil && a.Enabled && len(a.Methods()) == 0 && a.Rules == nil {
+		d.fail(s.at, "asks for nothing: add jwt, api_key, basic or rules to its config")
 	}
 	return a
 }
@@ -124,7 +127,7 @@ func (d *decoder) endpointAuth(s *endpointAuthSpec) *Auth {
 
 func (d *decoder) authUse(p *policySpec, s *authUse) *Auth {
 	a := &Auth{
-		Policy: d.policy(p), Require: d.named(s.Require), Satisfy: s.Satisfy.v, Providers: d.named(s.Providers),
+		Policy: d.policy(p), Require: d.named(s.Require), Satisfy: s.Satisfy.v, Providers: d.named(s.Providers), Rules: d.rules(s.Rules),
 		ForwardCredentials: said(s.ForwardCredentials.v, s.ForwardCredentials.given()),
 	}
 	if i := slices.IndexFunc(a.Require, func(n Named) bool { return n.Name == MethodNone }); i >= 0 && len(a.Require) > 1 {

@@ -182,7 +182,7 @@ func (d *decoder) claimHeaders(m dict[str]) (out []ClaimHeader) {
 			d.fail(e.at, "the header stands at line ", strconv.Itoa(before.line), " too: names are compared without regard to case")
 		}
 		seen[strings.ToLower(e.key)] = e.at
-		if slices.Contains(strings.Split(e.v.v, "."), "") {
+		if slices.Contains(ClaimPath(e.v.v), "") {
 			d.fail(e.v.at, "must be a claim such as sub or realm.id, got ", e.v.quote())
 		}
 		out = append(out, ClaimHeader{e.key, e.v.v})

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	rbacfilterv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/rbac/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 
 	"google.golang.org/protobuf/proto"
@@ -46,6 +47,10 @@ func (b *builder) authFilters() (out []*hcmv3.HttpFilter) {
 	}
 	if a.Basic != nil {
 		out = append(out, only(b.filter(basicFilter, basic(a))))
+	}
+	// Behind all that finds out who a client is.
+	if b.hasRules() {
+		out = append(out, b.filter(rbacFilter, new(rbacfilterv3.RBAC)))
 	}
 	// Behind all that asks for credentials, before all that might pass them on.
 	s := shownTo(a)
@@ -108,6 +113,9 @@ func (b *builder) switchOn(r *routev3.Route, filter string) {
 
 // authorize lets a route ask what is not for clients to show.
 func (b *builder) authorize(r *routev3.Route, a *blueprints.Auth) {
+	if a.Rules != nil {
+		b.setting(r, rbacFilter, rules(a))
+	}
 	if a.Forwards() {
 		b.setting(r, credentialFilter, &routev3.FilterConfig{Disabled: true})
 		if b.shownInParts() {
@@ -120,6 +128,14 @@ func asksFor(a *blueprints.Auth, method string) bool {
 	return slices.ContainsFunc(a.Require, func(n blueprints.Named) bool { return n.Name == method })
 }
 
+// authPosition is where an endpoint says what it asks of clients.
+func authPosition(e *blueprints.Endpoint) blueprints.Position {
+	if own := e.Policies.Auth; own != nil {
+		return position(own.Position, e.Position)
+	}
+	return e.Position
+}
+
 // checkAuth finds what an endpoint asks for and the blueprint does not have.
 func (b *builder) checkAuth(e *blueprints.Endpoint) {
 	a := effective(b, e, authOf)
@@ -127,7 +143,7 @@ func (b *builder) checkAuth(e *blueprints.Endpoint) {
 	case a == nil:
 		return
 	case b.bp.Policies.Auth == nil:
-		b.problem(position(a.Position, e.Position), "the blueprint has no plugins.auth, which says what clients are asked for")
+		b.problem(authPosition(e), "the blueprint has no plugins.auth, which says what clients are asked for")
 		return
 	}
 	if isHealth(e) {
@@ -143,8 +159,9 @@ func (b *builder) checkAuth(e *blueprints.Endpoint) {
 			b.problem(position(n.Position, e.Position), "plugins.auth.config.jwt.providers has no "+n.Name)
 		}
 	}
-	if len(a.Require) == 0 {
-		b.problem(position(a.Position, e.Position), "asks for nothing of anybody: name a method in require, or say public: true")
+	b.checkRules(a, e)
+	if len(a.Require) == 0 && a.Rules == nil {
+		b.problem(authPosition(e), "asks for nothing of anybody: name a method in require, add rules, or say public: true")
 	}
 }
 

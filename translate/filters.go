@@ -26,6 +26,7 @@ const (
 	jwtFilter       = "envoy.filters.http.jwt_authn"
 	apiKeyFilter    = "envoy.filters.http.api_key_auth"
 	basicFilter     = "envoy.filters.http.basic_auth"
+	rbacFilter      = "envoy.filters.http.rbac"
 	parameterFilter = "envoy.filters.http.header_to_metadata"
 	routerFilter    = "envoy.filters.http.router"
 

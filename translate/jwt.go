@@ -56,7 +56,11 @@ func jwtProvider(p *blueprints.JWTProvider) *jwtv3.JwtProvider {
 		out.FromHeaders = append(out.FromHeaders, &jwtv3.JwtHeader{Name: h, ValuePrefix: prefix})
 	}
 	for _, c := range p.Claims {
-		out.ClaimToHeaders = append(out.ClaimToHeaders, &jwtv3.JwtClaimToHeader{HeaderName: c.Header, ClaimName: c.Claim})
+		to := &jwtv3.JwtClaimToHeader{HeaderName: c.Header}
+		for _, key := range blueprints.ClaimPath(c.Claim) {
+			to.ClaimPath = append(to.ClaimPath, &jwtv3.JwtClaimToHeader_PathSegment{Key: key})
+		}
+		out.ClaimToHeaders = append(out.ClaimToHeaders, to)
 	}
 	if p.JWKSURI == "" {
 		out.JwksSourceSpecifier = &jwtv3.JwtProvider_LocalJwks{LocalJwks: inline(p.JWKS)}

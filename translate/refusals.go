@@ -18,6 +18,7 @@ func (b *builder) refusals() []*hcmv3.ResponseMapper {
 	}}
 	return []*hcmv3.ResponseMapper{
 		unauthorized,
+		b.refusal(`response.code_details.startsWith("rbac_access_denied")`, "forbidden", "the rules of this endpoint do not allow the request"),
 		b.refusal(`response.code == 403 && response.code_details != "direct_response"`, "forbidden", "%LOCAL_REPLY_BODY%"),
 	}
 }

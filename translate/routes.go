@@ -22,6 +22,9 @@ const directBody = 4096
 // them what answers a known path with a method that it does not have.
 func (b *builder) routes() *routev3.RouteConfiguration {
 	h := &routev3.VirtualHost{Name: RouteName, Domains: []string{"*"}}
+	if b.auth() != nil {
+		h.Routes = append(h.Routes, disguisedPaths())
+	}
 	for _, e := range b.sorted {
 		b.checkAuth(e)
 		h.Routes = append(h.Routes, b.endpointRoutes(e)...)
