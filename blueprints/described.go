@@ -120,6 +120,7 @@ func (*dict[T]) inside() []inner { return below(".<name>", reflect.TypeFor[T]())
 
 // below are the mappings in an element of type t.
 func below(suffix string, t reflect.Type) []inner {
+	t = pointed(t)
 	if d, ok := reflect.New(t).Interface().(described); ok {
 		var out []inner
 		for _, in := range d.inside() {
@@ -127,8 +128,13 @@ func below(suffix string, t reflect.Type) []inner {
 		}
 		return out
 	}
-	if t.Kind() == reflect.Pointer {
-		t = t.Elem()
-	}
 	return []inner{{suffix, t}}
+}
+
+// pointed is what t points to: a pointer is for keys that may not be there.
+func pointed(t reflect.Type) reflect.Type {
+	if t.Kind() == reflect.Pointer {
+		return t.Elem()
+	}
+	return t
 }

@@ -91,8 +91,9 @@ func (d *decoder) lookup(name string) (string, bool) {
 	return e.value, e.set
 }
 
-// maxSecret bounds a secret file: its content becomes a header value.
-const maxSecret = 8 << 10
+// maxSecret bounds a secret file: a set of keys, or what becomes a header value, whose
+// own bound is lower.
+const maxSecret = 64 << 10
 
 // secret reads a `file:` reference, relative to the blueprint's folder; a newline
 // at its end is not part of the secret.
@@ -111,7 +112,7 @@ func (d *decoder) secret(a at, ref string) (string, bool) {
 	case err != nil:
 		d.fail(a, "the secret file cannot be read: ", reason(err))
 	case len(content) > maxSecret:
-		d.fail(a, "the secret file is over 8 KiB")
+		d.fail(a, "the secret file is over 64 KiB")
 	case !utf8.Valid(content):
 		d.fail(a, "the secret file is not UTF-8 text")
 	default:

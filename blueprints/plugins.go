@@ -14,8 +14,14 @@ type plugins struct {
 	Proxy proxyPlugin          `yaml:"proxy" doc:"The pools of targets and the way to them."`
 	CORS  pluginSpec[corsSpec] `yaml:"cors" doc:"Lets pages of other origins use the endpoints."`
 	TLS   pluginSpec[tlsSpec]  `yaml:"tls" doc:"HTTPS: the server's port speaks TLS alone."`
+	Auth  pluginSpec[authSpec] `yaml:"auth" doc:"Says who may use the endpoints. With it, each endpoint is closed unless it is public: true."`
 
-	_ absent  `yaml:"auth,rate_limit,cache,compression,access_log,tracing,discovery"`
+	_ absent  `yaml:"rate_limit"`
+	_ absent  `yaml:"cache"`
+	_ absent  `yaml:"compression"`
+	_ absent  `yaml:"access_log"`
+	_ absent  `yaml:"tracing"`
+	_ absent  `yaml:"discovery"`
 	_ ignored `yaml:"capture,ai" doc:"has no effect: a proxy only passes requests on; Envoy's access log and /metrics show the traffic"`
 }
 

@@ -11,6 +11,7 @@ import (
 // Effective puts the two together.
 type Policies struct {
 	CORS *CORS
+	Auth *Auth
 }
 
 // Policy is what every plugin's configuration begins with. Its other fields are zero
@@ -113,12 +114,13 @@ func (d *decoder) policy(s *policySpec) Policy {
 
 // policies are the plugins of the main file.
 func (d *decoder) policies(s *plugins) Policies {
-	return Policies{CORS: plugin(s.CORS, d.cors)}
+	return Policies{CORS: plugin(s.CORS, d.cors), Auth: d.authPlugin(s.Auth)}
 }
 
 // overrides are those of an endpoint.
-func (d *decoder) overrides(s *endpointConfig) Policies {
-	return Policies{CORS: override(s.CORS, d.cors)}
+func (d *decoder) overrides(s *endpointSpec) Policies {
+	c := &s.Config
+	return Policies{CORS: override(c.CORS, d.cors), Auth: d.publicAuth(s, override(c.Auth, d.endpointAuth))}
 }
 
 // plugin reads a plugin where the file has it; make is for its configuration.

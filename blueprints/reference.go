@@ -113,7 +113,7 @@ func writeIgnored(b *strings.Builder, fields []*field) {
 }
 
 func kindOfType(f *field) string {
-	if d, ok := reflect.New(f.typ).Interface().(described); ok {
+	if d, ok := reflect.New(pointed(f.typ)).Interface().(described); ok {
 		return d.kind(f)
 	}
 	return "mapping"

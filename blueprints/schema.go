@@ -49,11 +49,9 @@ func Schema() []byte {
 
 // of is the schema of a value of type t.
 func (s *schema) of(t reflect.Type, f *field) object {
+	t = pointed(t)
 	if d, ok := reflect.New(t).Interface().(described); ok {
 		return d.schema(s, f)
-	}
-	if t.Kind() == reflect.Pointer {
-		t = t.Elem()
 	}
 	return s.ref(t)
 }

@@ -32,6 +32,10 @@ func (d *decoder) service(as string, s str, http2 bool) (pool string) {
 // addServices takes what the plugins of the file ask.
 func (p *part) addServices(d *decoder) {
 	for _, pool := range d.services {
+		if p.declared[pool.Name] {
+			d.report(Error, at{line: pool.Position.Line, column: pool.Position.Column},
+				[]string{"the pool for this would be called ", strconv.Quote(pool.Name), ", as another is: rename that one"})
+		}
 		p.declared[pool.Name] = true
 		p.pools = append(p.pools, pool)
 	}

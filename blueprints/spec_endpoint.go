@@ -11,6 +11,7 @@ type endpointSpec struct {
 	Handler     verbatim         `yaml:"handler" doc:"proxy, static or metrics; without it, what the other keys ask for."`
 	Description str              `yaml:"description" doc:"What the endpoint is for."`
 	Enabled     boolean          `yaml:"enabled" default:"true" doc:"Whether it is there."`
+	Public      boolean          `yaml:"public" default:"false" doc:"Whether anybody may use it, where the plugin auth holds for the others."`
 	Upstream    str              `yaml:"upstream" doc:"The pool that answers; default without it."`
 	Config      endpointConfig   `yaml:"config" doc:"The handler's configuration, by the handler's name."`
 	Proxy       *routeSpec       `yaml:"proxy" doc:"As config.proxy."`
@@ -42,10 +43,16 @@ type endpointConfig struct {
 	Static  *staticSpec      `yaml:"static" doc:"For handler static."`
 	Metrics *metricsPageSpec `yaml:"metrics" doc:"For handler metrics."`
 
-	CORS *overrideSpec[corsSpec] `yaml:"cors" doc:"The plugin cors for this endpoint."`
+	CORS *overrideSpec[corsSpec]         `yaml:"cors" doc:"The plugin cors for this endpoint."`
+	Auth *overrideSpec[endpointAuthSpec] `yaml:"auth" doc:"The plugin auth for this endpoint; false makes it public."`
 
 	_ ignored `yaml:"tls" severity:"error" doc:"is one for all endpoints, since it comes before any request: set plugins.tls"`
-	_ absent  `yaml:"auth,rate_limit,cache,compression,access_log,tracing,discovery"`
+	_ absent  `yaml:"rate_limit"`
+	_ absent  `yaml:"cache"`
+	_ absent  `yaml:"compression"`
+	_ absent  `yaml:"access_log"`
+	_ absent  `yaml:"tracing"`
+	_ absent  `yaml:"discovery"`
 }
 
 // routeSpec is an endpoint's config.proxy: the way to a pool, or, where it has

@@ -1,12 +1,10 @@
 package translate
 
 import (
-	"regexp"
 	"strconv"
 	"strings"
 
 	corsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/cors/v3"
-	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
 
 	"backworks/blueprints"
 )
@@ -23,15 +21,7 @@ func (b *builder) cors(c *blueprints.CORS, e *blueprints.Endpoint) *corsv3.CorsP
 		AllowCredentials: boolean(c.Credentials != nil && *c.Credentials),
 	}
 	for _, o := range c.Origins {
-		p.AllowOriginStringMatch = append(p.AllowOriginStringMatch, origin(o))
+		p.AllowOriginStringMatch = append(p.AllowOriginStringMatch, glob(o))
 	}
 	return p
-}
-
-// origin matches an origin in which * stands for any characters.
-func origin(o string) *matcherv3.StringMatcher {
-	if !strings.Contains(o, "*") {
-		return exact(o)
-	}
-	return matches(strings.ReplaceAll(regexp.QuoteMeta(o), `\*`, ".*"))
 }

@@ -24,8 +24,18 @@ const (
 	headerFilter    = "envoy.filters.http.header_mutation"
 	healthFilter    = "envoy.filters.http.health_check"
 	corsFilter      = "envoy.filters.http.cors"
+	jwtFilter       = "envoy.filters.http.jwt_authn"
+	apiKeyFilter    = "envoy.filters.http.api_key_auth"
+	basicFilter     = "envoy.filters.http.basic_auth"
+	rbacFilter      = "envoy.filters.http.rbac"
 	parameterFilter = "envoy.filters.http.header_to_metadata"
 	routerFilter    = "envoy.filters.http.router"
+
+	// Filters of the type header_mutation too.
+	identityFilter   = "backworks.auth.identities"
+	credentialFilter = "backworks.auth.credentials"
+	// One of the type lua.
+	credentialPartFilter = "backworks.auth.credential_parts"
 )
 
 // healthPath is where the proxy tells its own health.
@@ -39,10 +49,7 @@ func (b *builder) filters(upgraded bool) []*hcmv3.HttpFilter {
 	var out []*hcmv3.HttpFilter
 	add := func(name string, config proto.Message, wanted bool) {
 		if wanted {
-			out = append(out, &hcmv3.HttpFilter{
-				Name:       name,
-				ConfigType: &hcmv3.HttpFilter_TypedConfig{TypedConfig: b.typed(config)},
-			})
+			out = append(out, b.filter(name, config))
 		}
 	}
 	// First, so that it is the last to see an answer, whoever gave it, and no route
@@ -60,11 +67,17 @@ func (b *builder) filters(upgraded bool) []*hcmv3.HttpFilter {
 	if !upgraded {
 		out = append(out, b.sizeFilters()...)
 	}
+	// Before all that serves a request, so that nothing is spent on one that is refused.
+	out = append(out, b.authFilters()...)
 	// Each route says which parameters of its path it wants.
 	add(parameterFilter, &headertometadatav3.Config{}, b.usesParameters())
 	// Last by Envoy's rule: it ends the chain.
 	add(routerFilter, &routerv3.Router{}, true)
 	return out
+}
+
+func (b *builder) filter(name string, config proto.Message) *hcmv3.HttpFilter {
+	return &hcmv3.HttpFilter{Name: name, ConfigType: &hcmv3.HttpFilter_TypedConfig{TypedConfig: b.typed(config)}}
 }
 
 func (b *builder) hasAnswerHeaders() bool {
@@ -89,11 +102,15 @@ func (b *builder) answerHeaders() *headermutationv3.HeaderMutation {
 // ownHealth says that the proxy answers at healthPath, and no endpoint does.
 func (b *builder) ownHealth() bool {
 	for _, e := range b.bp.Endpoints {
-		if len(e.Path.Segments) == 1 && "/"+e.Path.Segments[0].Literal == healthPath {
+		if isHealth(e) {
 			return false
 		}
 	}
 	return true
+}
+
+func isHealth(e *blueprints.Endpoint) bool {
+	return len(e.Path.Segments) == 1 && "/"+e.Path.Segments[0].Literal == healthPath
 }
 
 // health answers by the health of all pools in use: 200 while each has a target

@@ -22,6 +22,9 @@ func grpcLeftOut(bp *blueprints.Blueprint) blueprints.Problems {
 	if t := bp.TLS; t != nil {
 		l.warn(t.Position, "the plugin tls is left out: they connect to no listener, and the credentials of their channel decide on TLS")
 	}
+	if a := bp.Policies.Auth; a != nil && a.Enabled {
+		l.warn(a.Position, "auth is left out: they ask targets themselves, which then have to ask who calls")
+	}
 	for _, p := range bp.Pools {
 		l.pool(p)
 	}
@@ -110,6 +113,9 @@ func (l *leftOut) endpoint(e *blueprints.Endpoint) {
 	case e.Handler != blueprints.HandlerProxy:
 		l.warn(e.Position, "the endpoint's answer is left out: its calls fail with UNAVAILABLE")
 		return
+	}
+	if a := e.Policies.Auth; a != nil && a.Enabled {
+		l.warn(a.Position, "auth is left out: they ask targets themselves, which then have to ask who calls")
 	}
 	l.headers(e.RequestHeaders, e.Position)
 	l.headers(e.ResponseHeaders, e.Position)

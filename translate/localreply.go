@@ -51,6 +51,9 @@ func (b *builder) localReplies() *hcmv3.LocalReplyConfig {
 			healthReply(200, map[string]string{"status": "healthy", "timestamp": formatters["now"]}),
 			healthReply(503, map[string]string{"status": "unhealthy", "timestamp": formatters["now"]}))
 	}
+	if b.auth() != nil {
+		c.Mappers = append(c.Mappers, b.refusals()...)
+	}
 	for _, a := range answers {
 		m := &hcmv3.ResponseMapper{
 			Filter:             flagged(a.flags),

@@ -22,7 +22,11 @@ const directBody = 4096
 // them what answers a known path with a method that it does not have.
 func (b *builder) routes() *routev3.RouteConfiguration {
 	h := &routev3.VirtualHost{Name: RouteName, Domains: []string{"*"}}
+	if b.auth() != nil {
+		h.Routes = append(h.Routes, disguisedPaths())
+	}
 	for _, e := range b.sorted {
+		b.checkAuth(e)
 		h.Routes = append(h.Routes, b.endpointRoutes(e)...)
 	}
 	h.Routes = append(h.Routes, b.wrongMethods()...)
@@ -46,16 +50,17 @@ func (b *builder) routes() *routev3.RouteConfiguration {
 }
 
 // endpointRoutes are an endpoint's routes: one, or two where some of its methods
-// may be sent again and some not.
+// may be sent again and some not, and more where clients can tell in several ways who
+// they are.
 func (b *builder) endpointRoutes(e *blueprints.Endpoint) []*routev3.Route {
 	names := b.served(e)
 	switch e.Handler {
 	case blueprints.HandlerStatic:
-		return []*routev3.Route{b.static(e, names)}
+		return b.guarded(e, []*routev3.Route{b.static(e, names)})
 	case blueprints.HandlerMetrics:
-		return []*routev3.Route{b.metrics(e, names)}
+		return b.guarded(e, []*routev3.Route{b.metrics(e, names)})
 	}
-	return b.proxy(e, names)
+	return b.guarded(e, b.proxy(e, names))
 }
 
 // served are the methods of an endpoint. GET serves HEAD as well (RFC 9110,

@@ -12,7 +12,10 @@ import (
 	"backworks/blueprints"
 )
 
-const location = "Location"
+const (
+	location      = "Location"
+	authorization = "Authorization"
+)
 
 // static is an answer out of the blueprint.
 func (b *builder) static(e *blueprints.Endpoint, names []string) *routev3.Route {

@@ -91,6 +91,10 @@ func (b *builder) problem(pos blueprints.Position, message string) {
 	b.problems = append(b.problems, blueprints.Problem{Position: position(pos, b.bp.Position), Message: message})
 }
 
+func (b *builder) warn(pos blueprints.Position, message string) {
+	b.problems = append(b.problems, blueprints.Problem{Position: position(pos, b.bp.Position), Message: message, Severity: blueprints.Warning})
+}
+
 // position is the first that is known.
 func position(ps ...blueprints.Position) blueprints.Position {
 	for _, p := range ps {

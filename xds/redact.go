@@ -93,6 +93,12 @@ func redact(m protoreflect.Message, all bool) (found bool) {
 		return blank(m, field("value"))
 	case "envoy.extensions.transport_sockets.tls.v3.Secret":
 		kept, all = field("name"), true
+	case "envoy.extensions.filters.http.jwt_authn.v3.JwtProvider":
+		// A set of keys may have shared ones.
+		if f := field("local_jwks"); m.Has(f) {
+			redact(m.Get(f).Message(), true)
+			found = true
+		}
 	case "envoy.config.core.v3.HeaderValue":
 		if credential.MatchString(m.Get(field("key")).String()) {
 			kept, all = field("key"), true

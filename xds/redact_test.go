@@ -8,6 +8,9 @@ import (
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	apikeyv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/api_key_auth/v3"
+	basicv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/basic_auth/v3"
+	jwtv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/jwt_authn/v3"
 	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
 	statusv3 "github.com/envoyproxy/go-control-plane/envoy/service/status/v3"
 	"google.golang.org/protobuf/proto"
@@ -59,6 +62,19 @@ func holders() map[string]*Resource {
 		"generic": sds("generic shown", &tlsv3.Secret{Type: &tlsv3.Secret_GenericSecret{GenericSecret: &tlsv3.GenericSecret{
 			Secret: inline(hidden), Secrets: map[string]*corev3.DataSource{"a": inline(hidden)},
 		}}}),
+		"API key": made(&routev3.RouteConfiguration{
+			Name: "a shown", TypedPerFilterConfig: map[string]*anypb.Any{"key": packed(&apikeyv3.ApiKeyAuth{
+				Credentials: []*apikeyv3.Credential{{Key: hidden, Client: "shown"}},
+			})},
+		}, "a shown"),
+		"password": made(&routev3.RouteConfiguration{
+			Name: "b shown", TypedPerFilterConfig: map[string]*anypb.Any{"basic": packed(&basicv3.BasicAuth{Users: inline("alice:{SHA}" + hidden)})},
+		}, "b shown"),
+		"shared key": made(&routev3.RouteConfiguration{
+			Name: "k shown", TypedPerFilterConfig: map[string]*anypb.Any{"jwt": packed(&jwtv3.JwtProvider{
+				JwksSourceSpecifier: &jwtv3.JwtProvider_LocalJwks{LocalJwks: inline(hidden)},
+			})},
+		}, "k shown"),
 		"header": made(&routev3.RouteConfiguration{
 			Name: "r shown", RequestHeadersToAdd: []*corev3.HeaderValueOption{header("Authorization"), header("x-api-key")},
 		}, "r shown"),
