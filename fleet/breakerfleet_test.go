@@ -6,6 +6,7 @@ import (
 
 	"backworks/blueprints"
 	"backworks/envoy"
+	"backworks/translate"
 )
 
 // sharedTwo are two Envoys that have the breakers of a pool together, and others that
@@ -179,4 +180,25 @@ func TestFleetToEnvoy(t *testing.T) {
 	own.Breaker = &br
 	f.publish(&own)
 	f.wants("each has its own", 0, BreakerClosed)
+}
+
+// TestFleetOverReleases: a canary on another version of the blueprint has the breakers of
+// all as well, in its own pool.
+func TestFleetOverReleases(t *testing.T) {
+	t.Parallel()
+	f := newSharedTwo(t, blueprints.Share{Percent: 50})
+	f.look(0)
+	f.look(idleLook)
+	next := *f.pool
+	next.Targets = append([]*blueprints.Target{{Name: "c", Host: "10.0.0.3", Port: 1, Weight: 7}}, f.pool.Targets...)
+	version := func(p *blueprints.Pool) *release {
+		return &release{bp: &blueprints.Blueprint{File: nodeAt.file, Pools: []*blueprints.Pool{p}}, state: &translate.State{}}
+	}
+	f.work.publish(map[string]placed{nodeAt.file: {base: version(f.pool), others: map[string]*release{"two": version(&next)}}})
+	f.first.Ejected = true
+	f.look(time.Second)
+	all, canary := f.server.overlays[place{nodeAt.file, ""}], f.server.overlays[place{nodeAt.file, "two"}]
+	if len(all) != 1 || len(canary) != 1 || all[0].Version() == canary[0].Version() || len(f.server.overlays[place{nodeAt.file, "one"}]) != 0 {
+		t.Errorf("all have %d, the canary %d", len(all), len(canary))
+	}
 }
