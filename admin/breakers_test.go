@@ -3,18 +3,24 @@ package admin
 import (
 	"strings"
 	"testing"
+
+	"backworks/fleet"
 )
 
 // TestBreakerMetrics: each state has a series, of which one is 1, and totals.
 func TestBreakerMetrics(t *testing.T) {
 	t.Parallel()
-	body := call(New(Options{Fleet: busy()}), "GET", "/metrics").Body.String()
+	f := busy()
+	f.status.Nodes[0].Group, f.status.Nodes[0].Breakers = "/x/main.yaml", &fleet.NodeBreakers{HalfOpen: 2, Followed: 1}
+	body := call(New(Options{Fleet: f}), "GET", "/metrics").Body.String()
 	const labels = `{blueprint="/x/main.yaml",node="edge-1",pool="default",state="`
 	for _, want := range []string{
 		"backworks_breaker_state" + labels + `HalfOpen",target="d"} 1`,
 		"backworks_breaker_state" + labels + `Open",target="d"} 0`,
 		"backworks_breaker_state" + labels + `Closed",target="d"} 0`,
 		"backworks_breaker_transitions_total" + labels + `Open",target="d"} 2`,
+		`backworks_breaker_envoys{blueprint="/x/main.yaml",breaker="followed"} 1`,
+		`backworks_breaker_envoys{blueprint="/x/main.yaml",breaker="half_open"} 0`,
 	} {
 		if !strings.Contains(body, want+"\n") {
 			t.Errorf("no %s", want)

@@ -118,7 +118,7 @@ func (f figures) Collect(to chan<- prometheus.Metric) {
 	emit.counter(lrsReports, float64(n.LoadReports))
 	f.collectStreams(emit)
 	f.collectTargets(emit)
-	f.collectBreakers(emit)
+	f.collectBreakers(emit, status.Nodes)
 	if f.Sidecar != nil {
 		state := f.Sidecar()
 		for _, phase := range phases {

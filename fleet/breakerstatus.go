@@ -113,6 +113,23 @@ type NodeBreakers struct {
 	Ejection int `json:"ejection"`
 }
 
+// BreakerKind is how much of a breaker an Envoy has.
+type BreakerKind string
+
+// BreakerKinds are all there are, the most first, in the words of NodeBreakers.
+var BreakerKinds = []BreakerKind{"half_open", "followed", "ejection"}
+
+// Least is the kind of that breaker which is the least.
+func (n NodeBreakers) Least() BreakerKind {
+	switch {
+	case n.Ejection > 0:
+		return BreakerKinds[2]
+	case n.Followed > 0:
+		return BreakerKinds[1]
+	}
+	return BreakerKinds[0]
+}
+
 // ofNode is what a node has; nil: nothing.
 func (b *breakers) ofNode(at place) *NodeBreakers {
 	b.mu.Lock()

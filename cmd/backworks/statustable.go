@@ -97,21 +97,17 @@ func complaints(s *admin.Status) []string {
 // breakerLines tell how many Envoys of a blueprint have less than half-open breakers.
 func breakerLines(s *admin.Status) (out []string) {
 	for _, b := range s.Blueprints {
-		all, ejection, followed := 0, 0, 0
+		all, kinds := 0, map[fleet.BreakerKind]int{}
 		for _, n := range s.Nodes {
 			if n.Blueprint != b.File || n.Breakers == nil {
 				continue
 			}
 			all++
-			if n.Breakers.Ejection > 0 {
-				ejection++
-			} else if n.Breakers.Followed > 0 {
-				followed++
-			}
+			kinds[n.Breakers.Least()]++
 		}
-		if ejection+followed > 0 {
+		if half := kinds[fleet.BreakerKinds[0]]; half < all {
 			out = append(out, fmt.Sprintf("%s: breakers of %d Envoys: %d tried half open, %d follow the fleet's, %d Envoy's own ejection alone",
-				shown(b.File), all, all-ejection-followed, followed, ejection))
+				shown(b.File), all, half, kinds[fleet.BreakerKinds[1]], kinds[fleet.BreakerKinds[2]]))
 		}
 	}
 	return out
