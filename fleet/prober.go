@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"backworks/blueprints"
@@ -17,6 +18,7 @@ type prober struct {
 	admin  *admin
 	wanted chan struct{} // receives when the collector wants all there is
 	tell   func(answered)
+	beside sync.WaitGroup // of run
 
 	// What follows belongs to the goroutine of run.
 	node, file string
@@ -30,6 +32,7 @@ func newProber(f *Fleet, a *admin, tell func(answered)) *prober {
 
 // run asks until ctx ends.
 func (p *prober) run(ctx context.Context) {
+	defer p.beside.Wait()
 	next := time.Now()
 	for {
 		switched := p.fleet.breakers.whenSwitched()
@@ -56,34 +59,46 @@ const figures = `^(cluster\..+\.upstream_rq_([1-5]xx|total|retry|timeout|per_try
 const adminLimit = 5 * time.Second
 
 // askAll asks for everything, tells the collector of it, and says when breakers want
-// another look.
+// another look, which may be before the statistics are there: of many clusters they are
+// large.
 func (p *prober) askAll(ctx context.Context) (again time.Duration) {
 	ctx, cancel := context.WithTimeout(ctx, adminLimit)
-	defer cancel()
 	began := time.Now()
 	a := answered{envoy: Envoy{Admin: p.admin.is.Admin}}
-	defer func() {
+	end := func() {
+		cancel()
 		a.at, a.took = time.Now(), time.Since(began)
 		p.tell(a)
-	}()
+	}
+	if again, a.err = p.askHosts(ctx, &a); a.err != nil {
+		end()
+		return again
+	}
+	p.beside.Go(func() {
+		defer end()
+		a.samples, a.err = a.envoy.Admin.Samples(ctx, figures)
+	})
+	return again
+}
+
+// askHosts asks who it is and for its targets, and takes breakers on with that.
+func (p *prober) askHosts(ctx context.Context, a *answered) (again time.Duration, err error) {
 	again = idleLook / 2
 	info, err := p.admin.ask(ctx)
 	if err != nil {
-		a.err = err
-		return again
+		return again, err
 	}
 	a.envoy.Node, a.envoy.Cluster, a.uptime = info.NodeID, info.NodeCluster, info.UptimeAll
 	asked := time.Now()
-	if a.clusters, a.err = a.envoy.Admin.Clusters(ctx); a.err != nil {
-		return again
+	if a.clusters, err = a.envoy.Admin.Clusters(ctx); err != nil {
+		return again, err
 	}
 	took := time.Since(asked)
 	p.fleet.adminLoads.set(info.NodeID, loadOf(a.clusters))
 	if at := p.place(a.envoy); at.file != "" {
 		again = p.take(ctx, at, p.fleet.breakers.watched(at), a.clusters, took)
 	}
-	a.samples, a.err = a.envoy.Admin.Samples(ctx, figures)
-	return again
+	return again, nil
 }
 
 // look asks for what breakers need, if any are to be worked, and says when they want
