@@ -30,6 +30,7 @@ const longKinds = 10
 // text is the blueprint after edit i.
 func (l *longLived) text(i int) string {
 	targets := fmt.Sprintf("[%q, %q]", l.one, l.two)
+	echo := "  - {path: /echo}\n"
 	pool, calls, endpoint, server, plugin := "", "", "", "", ""
 	switch i % longKinds {
 	case 1: // another filter of the listener
@@ -48,8 +49,8 @@ func (l *longLived) text(i int) string {
 		server = ", request_timeout: 7m"
 	case 8:
 		pool, calls = "      max_request_size: 1GiB\n      retry_attempts: 2\n", "circuit_breaker: {}, "
-	case 9:
-		plugin = "  cors: {}\n"
+	case 9: // the endpoint goes that WebSockets came by
+		plugin, echo = "  cors: {}\n", ""
 	}
 	return fmt.Sprintf(`server: {host: 127.0.0.1, port: %d%s}
 plugins:
@@ -60,10 +61,9 @@ plugins:
         calls: {%sprotocol: http2, timeout: 0, targets: [%q]}
 endpoints:
   - {path: /a, config: {proxy: {transform_response: {headers: {X-Edit: "%d"}}}}}
-  - {path: /echo}
-  - {path: /upload, config: {proxy: {timeout: 0}}}
+%s  - {path: /upload, config: {proxy: {timeout: 0}}}
   - {path: "/grpc.testing.TestService/*", upstream: calls}
-%s`, l.port, server, plugin, targets, pool, calls, l.calls, i, endpoint)
+%s`, l.port, server, plugin, targets, pool, calls, l.calls, i, echo, endpoint)
 }
 
 // echoTarget sends back what comes by WebSocket, and counts the bytes of other requests.

@@ -1,6 +1,8 @@
 package translate
 
 import (
+	"strings"
+
 	accesslogv3 "github.com/envoyproxy/go-control-plane/envoy/config/accesslog/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
@@ -16,7 +18,7 @@ const jsonType = "application/json"
 // RESPONSE_CODE_DETAILS.
 type answer struct {
 	flags          []string
-	details        string
+	details        []string
 	error, message string
 	status         int // 0: Envoy's
 }
@@ -29,11 +31,12 @@ var answers = []answer{
 	{flags: []string{"UH", "UF", "UC", "UR", "UO", "URX", "NC", "LR", "LH", "UPE", "NFCF", "DO"}, error: "service_unavailable", message: "no target could serve this request"},
 	{flags: []string{"OM"}, error: "overloaded", message: "the proxy is at its limit, try again later"},
 	{flags: []string{"DPE"}, error: "bad_request", message: "the request cannot be read"},
-	{details: tooLarge, error: "request_too_large", message: "the body of the request is larger than this endpoint takes"},
-	{details: "upgrade_failed", error: "upgrade_refused", message: "this endpoint takes no WebSocket"},
+	{details: []string{tooLarge}, error: "request_too_large", message: "the body of the request is larger than this endpoint takes"},
+	{details: []string{"request_header_timeout", "request_overall_timeout"}, error: "timeout", message: "the request was not sent in time"},
+	{details: []string{"upgrade_failed"}, error: "upgrade_refused", message: "this endpoint takes no WebSocket"},
 	// Envoy says 507 when the first target cannot be reached and there is more of the body
 	// than is kept for another try.
-	{details: "request_payload_exceeded_retry_buffer_limit", error: "service_unavailable", status: 503,
+	{details: []string{"request_payload_exceeded_retry_buffer_limit"}, error: "service_unavailable", status: 503,
 		message: "the target could not be reached, and the request is too large to be sent to another"},
 }
 
@@ -59,8 +62,8 @@ func (b *builder) localReplies() *hcmv3.LocalReplyConfig {
 			Filter:             flagged(a.flags),
 			BodyFormatOverride: jsonFormat(map[string]string{"error": a.error, "message": a.message}),
 		}
-		if a.details != "" {
-			m.Filter = b.detailed(a.details)
+		if a.details != nil {
+			m.Filter = b.detailed(a.details...)
 		}
 		if a.status != 0 {
 			m.StatusCode = u32(a.status)
@@ -77,12 +80,12 @@ func flagged(flags []string) *accesslogv3.AccessLogFilter {
 }
 
 // detailed matches RESPONSE_CODE_DETAILS, for which there is no other filter.
-func (b *builder) detailed(details string) *accesslogv3.AccessLogFilter {
+func (b *builder) detailed(details ...string) *accesslogv3.AccessLogFilter {
 	return &accesslogv3.AccessLogFilter{FilterSpecifier: &accesslogv3.AccessLogFilter_ExtensionFilter{
 		ExtensionFilter: &accesslogv3.ExtensionFilter{
 			Name: "envoy.access_loggers.extension_filters.cel",
 			ConfigType: &accesslogv3.ExtensionFilter_TypedConfig{TypedConfig: b.typed(&celv3.ExpressionFilter{
-				Expression: "response.code_details == '" + details + "'",
+				Expression: "response.code_details in ['" + strings.Join(details, "', '") + "']",
 			})},
 		},
 	}}

@@ -26,7 +26,7 @@ endpoints:
   - {path: /cut, handler: proxy}
   - {path: /events, handler: proxy, config: {proxy: {timeout: 0}}}
   - {path: /idle, handler: proxy, config: {proxy: {timeout: 0, idle_timeout: 300ms}}}
-  - {path: /upload, handler: proxy, config: {proxy: {timeout: 10}}}
+  - {path: /upload, handler: proxy}
   - {path: /small, handler: proxy, config: {proxy: {max_request_size: 1000}}}
   - {path: /large, handler: proxy, config: {proxy: {max_request_size: 2KiB}}}
   - {path: /half, handler: proxy, upstream: half}
@@ -129,7 +129,7 @@ func TestUploads(t *testing.T) {
 		for total += part; <-e.read < total-(64<<10); {
 		}
 	}
-	<-time.After(700 * time.Millisecond) // a slow client, beyond the pool's timeout
+	<-time.After(700 * time.Millisecond) // a slow client, for longer than the timeout
 	_ = client.Close()
 	if got := <-answer; got != fmt.Sprint("200 ", total) {
 		t.Errorf("32 MiB: %s", got)
@@ -149,6 +149,26 @@ func TestUploads(t *testing.T) {
 				t.Errorf("%s, %d bytes, length %d: %s, want %s", c.path, c.size, length, got, c.want)
 			}
 		}
+	}
+}
+
+// TestRequestTimeout: it is for requests that are not sent in full, and not for what has
+// an answer.
+func TestRequestTimeout(t *testing.T) {
+	t.Parallel()
+	p := serve(t, `
+server: {request_timeout: 500ms}
+plugins: {proxy: {config: {targets: [{url: "$echo"}]}}}
+endpoints: [{path: /echo, config: {proxy: {timeout: 0}}}]
+`, map[string]string{"echo": echo(t)})
+	c, _ := dial(t, p.url+"/echo")
+	begun := time.Now()
+	answer := p.raw(t, "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc")
+	if took := time.Since(begun); !strings.HasPrefix(answer, "HTTP/1.1 408") || !strings.Contains(answer, `{"error":"timeout"`) || took < 400*time.Millisecond {
+		t.Errorf("a request that does not end, after %v: %s", took, answer)
+	}
+	if c == nil || !echoes(t, c, 10) {
+		t.Error("the WebSocket was cut")
 	}
 }
 

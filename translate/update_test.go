@@ -28,7 +28,11 @@ plugins:
         p:
           targets: [{name: a, url: "https://10.0.0.1:81/x", weight: 2.0}, {name: b, url: "https://10.0.0.2/x"}]
           circuit_breaker: {}
-          health_check: {}
+          health_check: {method: HEAD, host: h.test, port: 82, headers: {A: b}, expected_statuses: 204}
+          idle_timeout: 7
+          websocket: false
+          max_request_size: 5
+          protocol: auto
           retry_attempts: 2
           transform_request: {headers: {E: f}}
           transform_response: {headers: {E: f}}
@@ -40,7 +44,7 @@ plugins:
 endpoints:
   - path: /a/{id}.json
     method: [GET, POST]
-    config: {proxy: {upstream: p, timeout: 3, retry_attempts: 1, path: "/b/{id}", transform_request: {headers: {G: h}}}}
+    config: {proxy: {upstream: p, timeout: 3, idle_timeout: 9, max_request_size: 6, websocket: true, retry_attempts: 1, path: "/b/{id}", transform_request: {headers: {G: h}}}}
   - {path: /q/*, upstream: q}
   - path: /s
     handler: static

@@ -1,0 +1,49 @@
+package translate_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"testing"
+
+	"backworks/blueprints"
+	"backworks/envoy"
+)
+
+// fenced is a blueprint in a document: an example with plugins at its top.
+var fenced = regexp.MustCompile("(?ms)^```yaml\n(plugins:.*?)^```$")
+
+// TestDocuments: the blueprints in these documents load without a word, and Envoy accepts
+// what they become.
+func TestDocuments(t *testing.T) {
+	t.Parallel()
+	binary, err := envoy.Find("", "../.tools")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"protocols.md"} {
+		text, err := os.ReadFile(filepath.Join("../docs", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		examples := fenced.FindAllSubmatch(text, -1)
+		if len(examples) == 0 {
+			t.Errorf("%s: no examples", name)
+		}
+		for i, example := range examples {
+			t.Run(fmt.Sprint(name, " ", i+1), func(t *testing.T) {
+				t.Parallel()
+				file := filepath.Join(t.TempDir(), "main.yaml")
+				if err := os.WriteFile(file, example[1], 0o600); err != nil {
+					t.Fatal(err)
+				}
+				result := blueprints.NewLoader(blueprints.Options{Path: file, Check: check}).Load()
+				if len(result.Problems) > 0 {
+					t.Fatal(result.Problems)
+				}
+				accepted(t, binary, result.Set.Blueprints[0])
+			})
+		}
+	}
+}
