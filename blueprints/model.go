@@ -96,6 +96,8 @@ type Server struct {
 	// RequestTimeout bounds how long a client may take for a whole request, 0: no limit.
 	// nil is 5 min, or no limit where an endpoint has no timeout.
 	RequestTimeout *time.Duration
+	// MaxRequestSize is in bytes, for pools and endpoints that have none; 0: no limit.
+	MaxRequestSize int64
 }
 
 // Dashboard is the page on the admin listener.

@@ -165,6 +165,7 @@ func (d *decoder) server(s *serverSpec) Server {
 		IdleTimeout:    s.IdleTimeout.or(time.Hour),
 		HeaderTimeout:  s.HeaderTimeout.or(10 * time.Second),
 		RequestTimeout: said(s.RequestTimeout.v, s.RequestTimeout.given()),
+		MaxRequestSize: s.MaxRequestSize.v,
 	}
 }
 

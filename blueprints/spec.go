@@ -49,7 +49,8 @@ type serverSpec struct {
 	MaxConnections integer  `yaml:"max_connections" default:"50000" min:"1" max:"4294967295" doc:"Open client connections; more are closed at once."`
 	IdleTimeout    duration `yaml:"idle_timeout" default:"1h" above:"0" doc:"Closes a client connection without requests."`
 	HeaderTimeout  duration `yaml:"header_timeout" default:"10s" above:"0" doc:"How long a client may take for the headers of a request."`
-	RequestTimeout duration `yaml:"request_timeout" default:"5m" min:"0" doc:"How long a client may take to send a whole request; 0 is no limit. Without it there is none where an endpoint has timeout: 0."`
+	RequestTimeout duration `yaml:"request_timeout" default:"5m" min:"0" doc:"How long a client may take to send a whole request; 0 is no limit. Without it there is none where a pool or an endpoint has timeout: 0."`
+	MaxRequestSize size     `yaml:"max_request_size,max_body_size,client_max_body_size" default:"0" doc:"The largest body of a request to a target, where neither the pool nor the endpoint says it; a larger one gets 413. 0 is no limit."`
 
 	_ ignored `yaml:"timeout" doc:"has no effect: use request_timeout, or the timeout of targets"`
 	_ ignored `yaml:"cors" doc:"has no effect: this version has no CORS policy; targets can set the headers"`

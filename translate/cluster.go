@@ -35,6 +35,7 @@ func (b *builder) cluster(p *blueprints.Pool) *clusterv3.Cluster {
 		ConnectTimeout: duration(p.ConnectTimeout),
 		// By default 1 MiB is kept of an answer whose client reads slowly.
 		PerConnectionBufferLimitBytes: u32(connectionBuffer),
+		UpstreamConnectionOptions:     &clusterv3.UpstreamConnectionOptions{TcpKeepalive: keepAlive()},
 		CommonLbConfig: &clusterv3.Cluster_CommonLbConfig{
 			// By default Envoy sends to ejected targets once half of them are out.
 			HealthyPanicThreshold: &typev3.Percent{Value: 0},

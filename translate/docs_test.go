@@ -11,8 +11,8 @@ import (
 	"backworks/envoy"
 )
 
-// fenced is a blueprint in a document: an example with plugins at its top.
-var fenced = regexp.MustCompile("(?ms)^```yaml\n(plugins:.*?)^```$")
+// fenced is a blueprint in a document: an example that begins with the server or plugins.
+var fenced = regexp.MustCompile("(?ms)^```yaml\n((?:server|plugins):.*?)^```$")
 
 // TestDocuments: the blueprints in these documents load without a word, and Envoy accepts
 // what they become.

@@ -37,6 +37,7 @@ func (b *builder) listener() *listenerv3.Listener {
 		Name:                          ListenerName,
 		Address:                       b.listenAddress(s),
 		PerConnectionBufferLimitBytes: u32(connectionBuffer),
+		TcpKeepalive:                  keepAlive(),
 		FilterChains: []*listenerv3.FilterChain{{Filters: []*listenerv3.Filter{{
 			Name:       connectionManager,
 			ConfigType: &listenerv3.Filter_TypedConfig{TypedConfig: b.typed(b.connectionManager(s))},

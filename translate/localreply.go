@@ -31,8 +31,8 @@ var answers = []answer{
 	{flags: []string{"UH", "UF", "UC", "UR", "UO", "URX", "NC", "LR", "LH", "UPE", "NFCF", "DO"}, error: "service_unavailable", message: "no target could serve this request"},
 	{flags: []string{"OM"}, error: "overloaded", message: "the proxy is at its limit, try again later"},
 	{flags: []string{"DPE"}, error: "bad_request", message: "the request cannot be read"},
-	{details: []string{tooLarge}, error: "request_too_large", message: "the body of the request is larger than this endpoint takes"},
-	{details: []string{"request_header_timeout", "request_overall_timeout"}, error: "timeout", message: "the request was not sent in time"},
+	{details: []string{tooLarge}, error: "too_large", message: "the request's body is too large"},
+	{details: []string{"request_header_timeout", "request_overall_timeout"}, error: "timeout", message: "the request took too long to arrive"},
 	{details: []string{"upgrade_failed"}, error: "upgrade_refused", message: "this endpoint takes no WebSocket"},
 	// Envoy says 507 when the first target cannot be reached and there is more of the body
 	// than is kept for another try.

@@ -1,6 +1,7 @@
 package translate
 
 import (
+	"slices"
 	"time"
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
@@ -59,6 +60,12 @@ func upstreamHTTP2() *corev3.Http2ProtocolOptions {
 	}
 }
 
+// keepAlive finds out in a minute and a half that a peer is gone, where the system would
+// take two hours: what may be silent for as long as it wants has no other end.
+func keepAlive() *corev3.TcpKeepalive {
+	return &corev3.TcpKeepalive{KeepaliveTime: u32(60), KeepaliveInterval: u32(10), KeepaliveProbes: u32(3)}
+}
+
 // streams is what concerns requests and answers that take long.
 func streams(a *routev3.RouteAction, p *blueprints.Pool, s settings) {
 	switch {
@@ -101,13 +108,11 @@ func (b *builder) requestTimeout() time.Duration {
 	if t := b.bp.Server.RequestTimeout; t != nil {
 		return *t
 	}
-	for _, e := range b.bp.Endpoints {
-		if e.Handler != blueprints.HandlerProxy {
-			continue
-		}
-		if p := b.pool(e); p != nil && settingsOf(p, e.Proxy).timeout == 0 {
-			return 0
-		}
+	if slices.ContainsFunc(b.bp.Pools, func(p *blueprints.Pool) bool { return p.Timeout == 0 }) ||
+		slices.ContainsFunc(b.bp.Endpoints, func(e *blueprints.Endpoint) bool {
+			return e.Proxy != nil && e.Proxy.Timeout != nil && *e.Proxy.Timeout == 0
+		}) {
+		return 0
 	}
 	return requestTimeout
 }

@@ -32,34 +32,37 @@ func (b *builder) sizeFilters() []*hcmv3.HttpFilter {
 	return out
 }
 
-// sizeLimits are the sizes of the endpoints, sorted.
+// sizeLimits are all sizes that the blueprint has, sorted.
 func (b *builder) sizeLimits() []int64 {
-	var out []int64
-	for _, e := range b.bp.Endpoints {
-		if e.Handler != blueprints.HandlerProxy {
-			continue
+	out := []int64{b.bp.Server.MaxRequestSize}
+	add := func(t blueprints.Traffic) {
+		if t.MaxRequestSize != nil {
+			out = append(out, *t.MaxRequestSize)
 		}
-		if p := b.pool(e); p != nil {
-			if n := settingsOf(p, e.Proxy).maxSize(); n > 0 {
-				out = append(out, n)
-			}
+	}
+	for _, p := range b.bp.Pools {
+		add(p.Traffic)
+	}
+	for _, e := range b.bp.Endpoints {
+		if e.Proxy != nil {
+			add(e.Proxy.Traffic)
 		}
 	}
 	slices.Sort(out)
-	return slices.Compact(out)
-}
-
-// maxSize is 0 where there is no limit.
-func (s settings) maxSize() int64 {
-	if s.MaxRequestSize == nil {
-		return 0
+	out = slices.Compact(out)
+	if out[0] == 0 { // no limit
+		out = out[1:]
 	}
-	return *s.MaxRequestSize
+	return out
 }
 
 // limitSize switches the limit of a route on.
 func (b *builder) limitSize(r *routev3.Route, s settings) {
-	if n := s.maxSize(); n > 0 {
+	n := b.bp.Server.MaxRequestSize
+	if s.MaxRequestSize != nil {
+		n = *s.MaxRequestSize
+	}
+	if n > 0 {
 		b.setting(r, sizeFilterName(n), &routev3.FilterConfig{Config: &anypb.Any{}})
 	}
 }

@@ -7,6 +7,9 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -139,8 +142,8 @@ func TestUploads(t *testing.T) {
 		size int
 		want string
 	}{
-		{"/small", 1000, "200 1000"}, {"/small", 1001, "413 {\"error\":\"request_too_large\""},
-		{"/large", 2048, "200 2048"}, {"/large", 2049, "413 {\"error\":\"request_too_large\""},
+		{"/small", 1000, "200 1000"}, {"/small", 1001, "413 {\"error\":\"too_large\""},
+		{"/large", 2048, "200 2048"}, {"/large", 2049, "413 {\"error\":\"too_large\""},
 		{"/cut", 3_000_000, "200 3000000"}, {"/static", 10, "413 mine"},
 		{"/half", 8_000_000, "503 {\"error\":\"service_unavailable\""},
 	} {
@@ -187,6 +190,43 @@ func post(url string, body io.Reader, length int64) string {
 	defer func() { _ = resp.Body.Close() }()
 	text, _ := io.ReadAll(resp.Body)
 	return fmt.Sprint(resp.StatusCode, " ", string(text))
+}
+
+// TestKeepAlive: who is gone without a word is found out, on both sides of a stream that may
+// be silent for ever.
+func TestKeepAlive(t *testing.T) {
+	t.Parallel()
+	e, url := newEvents(t)
+	p := serve(t, streaming, map[string]string{"events": url, "dead": "http://" + closedPort(t)})
+	resp, err := http.Get(p.url + "/events")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	e.next <- true
+	// proc_net_tcp(5): addresses are hexadecimal, and a timer of kind 2 is keepalive's. The
+	// proxy is at the end of one connection that has its port, at the start of another
+	// that has the target's.
+	ends := map[string]string{"the client's": fmt.Sprintf(`: \S+:%s \S+ 01 \S+ 02:`, hexPort(t, p.url)), "the target's": fmt.Sprintf(`: \S+ \S+:%s 01 \S+ 02:`, hexPort(t, url))}
+	for side, pattern := range ends {
+		line := regexp.MustCompile(pattern)
+		poll(t, func() bool { // while something is to be acknowledged, the timer is another
+			table, err := os.ReadFile("/proc/net/tcp")
+			if err != nil {
+				t.Fatal(side, err)
+			}
+			return line.Match(table)
+		})
+	}
+}
+
+func hexPort(t *testing.T, url string) string {
+	t.Helper()
+	n, err := strconv.Atoi(port(t, url))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf("%04X", n)
 }
 
 // TestHTTP10: clients of HTTP/1.0 are answered, and none of them gets two meanings into one
