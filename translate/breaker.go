@@ -6,6 +6,7 @@ import (
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	matcherconfigv3 "github.com/envoyproxy/go-control-plane/envoy/config/common/matcher/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	upstreamsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/upstreams/http/v3"
 
 	"backworks/blueprints"
 )
@@ -14,9 +15,6 @@ import (
 // to 599. 501 says that a method is not implemented, which is no sign of a sick
 // target, and Envoy counts it unless told otherwise.
 const failureStatus = "50[02-9]|5[1-9][0-9]"
-
-// gatewayStatus matches those that are, where only gateways' errors count.
-const gatewayStatus = "50[2-4]"
 
 // ejectionSweep is how often Envoy looks for targets whose time out is over.
 const ejectionSweep = 500 * time.Millisecond
@@ -37,7 +35,7 @@ func outlierDetection(p *blueprints.Pool) *clusterv3.OutlierDetection {
 	if p.HalfOpens() {
 		ejection -= heldFor
 	}
-	return &clusterv3.OutlierDetection{
+	o := &clusterv3.OutlierDetection{
 		Consecutive_5Xx:          u32(br.FailureThreshold),
 		EnforcingConsecutive_5Xx: u32(100),
 		Interval:                 duration(ejectionSweep),
@@ -57,17 +55,25 @@ func outlierDetection(p *blueprints.Pool) *clusterv3.OutlierDetection {
 		EnforcingFailurePercentage:            u32(0),
 		EnforcingFailurePercentageLocalOrigin: u32(0),
 	}
+	if br.Failures == blueprints.FailGateway {
+		o.Consecutive_5Xx, o.ConsecutiveGatewayFailure = o.ConsecutiveGatewayFailure, o.Consecutive_5Xx
+		o.EnforcingConsecutive_5Xx, o.EnforcingConsecutiveGatewayFailure = o.EnforcingConsecutiveGatewayFailure, o.EnforcingConsecutive_5Xx
+	}
+	return o
 }
 
-// failures is the error matcher that goes with outlierDetection. Failures to
-// connect and resets count in any case.
-func failures(br *blueprints.Breaker) *matcherconfigv3.MatchPredicate {
-	pattern := failureStatus
-	if br.Failures == blueprints.FailGateway {
-		pattern = gatewayStatus
+// failures is the error matcher that goes with outlierDetection, or nil where gateways'
+// errors count: Envoy has a counter for these, which knows the statuses of gRPC that stand
+// for them. The matcher does not see those, and takes what it matches for a 500. Failures
+// to connect and resets count in any case.
+func failures(br *blueprints.Breaker) *upstreamsv3.HttpProtocolOptions_OutlierDetection {
+	if br == nil || br.Failures == blueprints.FailGateway {
+		return nil
 	}
-	return &matcherconfigv3.MatchPredicate{Rule: &matcherconfigv3.MatchPredicate_HttpResponseHeadersMatch{
-		HttpResponseHeadersMatch: &matcherconfigv3.HttpHeadersMatch{Headers: []*routev3.HeaderMatcher{status(pattern)}},
+	return &upstreamsv3.HttpProtocolOptions_OutlierDetection{ErrorMatcher: &matcherconfigv3.MatchPredicate{
+		Rule: &matcherconfigv3.MatchPredicate_HttpResponseHeadersMatch{
+			HttpResponseHeadersMatch: &matcherconfigv3.HttpHeadersMatch{Headers: []*routev3.HeaderMatcher{status(failureStatus)}},
+		},
 	}}
 }
 

@@ -215,17 +215,43 @@ func TestGRPCDeadline(t *testing.T) {
 func TestGRPCBreaker(t *testing.T) {
 	t.Parallel()
 	_, url := newCalls(t)
-	p := serve(t, grpcProxied, map[string]string{"calls": url, "dead": "http://" + closedPort(t)})
+	p := serve(t, `
+plugins:
+  proxy:
+    config:
+      upstreams:
+        all: {protocol: http2, circuit_breaker: {failure_threshold: 3}, targets: [{url: "$calls"}]}
+        gateway: {protocol: http2, circuit_breaker: {failure_threshold: 3, failures: gateway}, targets: [{url: "$calls"}]}
+endpoints:
+  - {path: /grpc.testing.TestService/EmptyCall, method: POST, handler: proxy, upstream: all}
+  - {path: /grpc.testing.TestService/UnaryCall, method: POST, handler: proxy, upstream: gateway}
+`, map[string]string{"calls": url})
 	client := testgrpc.NewTestServiceClient(grpcDial(t, p.url))
-	for range 3 {
-		_, err := client.EmptyCall(t.Context(), &testgrpc.Empty{})
-		expectStatus(t, "the target", err, codes.Unavailable, "sick")
+	for _, x := range []struct {
+		pool string
+		call func() error
+	}{
+		{"all", func() error { _, err := client.EmptyCall(t.Context(), &testgrpc.Empty{}); return err }},
+		{"gateway", func() error {
+			_, err := client.UnaryCall(t.Context(), &testgrpc.SimpleRequest{ResponseStatus: &testgrpc.EchoStatus{Code: int32(codes.Unavailable), Message: "sick"}})
+			return err
+		}},
+	} {
+		for _, code := range []codes.Code{codes.Unknown, codes.Unimplemented, codes.Internal, codes.Unknown} {
+			if x.pool == "gateway" { // an application's own
+				_, err := client.UnaryCall(t.Context(), &testgrpc.SimpleRequest{ResponseStatus: &testgrpc.EchoStatus{Code: int32(code), Message: "own"}})
+				expectStatus(t, x.pool, err, code, "own")
+			}
+		}
+		for range 3 {
+			expectStatus(t, x.pool, x.call(), codes.Unavailable, "sick")
+		}
+		poll(t, func() bool { // Envoy's workers learn of it a moment later
+			err := x.call()
+			expectStatus(t, x.pool, err, codes.Unavailable, "")
+			return status.Convert(err).Message() == "no healthy upstream"
+		})
 	}
-	poll(t, func() bool { // Envoy's workers learn of it a moment later
-		_, err := client.EmptyCall(t.Context(), &testgrpc.Empty{})
-		expectStatus(t, "the proxy", err, codes.Unavailable, "")
-		return status.Convert(err).Message() == "no healthy upstream"
-	})
 }
 
 // streams are silent for longer than the pool's timeout.

@@ -28,6 +28,7 @@ const (
 func (b *builder) httpOptions(p *blueprints.Pool) *upstreamsv3.HttpProtocolOptions {
 	o := &upstreamsv3.HttpProtocolOptions{
 		CommonHttpProtocolOptions: &corev3.HttpProtocolOptions{IdleTimeout: duration(upstreamIdle)},
+		OutlierDetection:          failures(p.Breaker),
 	}
 	switch {
 	case p.ALPN:
@@ -42,9 +43,6 @@ func (b *builder) httpOptions(p *blueprints.Pool) *upstreamsv3.HttpProtocolOptio
 		o.UpstreamProtocolOptions = &upstreamsv3.HttpProtocolOptions_ExplicitHttpConfig_{ExplicitHttpConfig: &upstreamsv3.HttpProtocolOptions_ExplicitHttpConfig{
 			ProtocolConfig: &upstreamsv3.HttpProtocolOptions_ExplicitHttpConfig_HttpProtocolOptions{HttpProtocolOptions: &corev3.Http1ProtocolOptions{}},
 		}}
-	}
-	if p.Breaker != nil {
-		o.OutlierDetection = &upstreamsv3.HttpProtocolOptions_OutlierDetection{ErrorMatcher: failures(p.Breaker)}
 	}
 	return o
 }
