@@ -7,11 +7,14 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/protobuf/types/known/anypb"
 
 	"backworks/translate"
@@ -29,6 +32,8 @@ plugins:
         plain: {health_check: {interval: 100ms, timeout: 90ms}, targets: [{url: "$both"}]}
         tls: {protocol: http2, health_check: {interval: 100ms, timeout: 90ms}, targets: [{url: "$both"}]}
         clear: {protocol: http2, targets: [{url: "$clear"}]}
+        calls: {protocol: http2, health_check: {type: grpc, interval: 100ms, timeout: 90ms}, targets: [{url: "$calls"}]}
+        either: {protocol: auto, health_check: {type: grpc, interval: 100ms, timeout: 90ms}, targets: [{url: "$calls"}]}
 endpoints:
   - {path: /auto, handler: proxy}
   - {path: /old, handler: proxy, upstream: old}
@@ -53,8 +58,9 @@ func TestProtocols(t *testing.T) {
 	clear.Config.Protocols.SetUnencryptedHTTP2(true)
 	clear.Start()
 	t.Cleanup(clear.Close)
-	p := serveWith(t, protocols, map[string]string{"both": both.URL, "old": old.URL, "clear": clear.URL}, trusting(t, both.Certificate().Raw))
-	for _, pool := range []string{"default", "old", "plain", "tls", "clear"} {
+	_, calls := newCalls(t, grpc.Creds(credentials.NewServerTLSFromCert(&both.TLS.Certificates[0])))
+	p := serveWith(t, protocols, map[string]string{"both": both.URL, "old": old.URL, "clear": clear.URL, "calls": strings.Replace(calls, "http:", "https:", 1)}, trusting(t, both.Certificate().Raw))
+	for _, pool := range []string{"default", "old", "plain", "tls", "clear", "calls", "either"} {
 		p.health(t, pool, true, "at first")
 	}
 	for path, want := range map[string]string{"/auto": "HTTP/2.0", "/old": "HTTP/1.1", "/plain": "HTTP/1.1", "/tls": "HTTP/2.0", "/clear": "HTTP/2.0"} {

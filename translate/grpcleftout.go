@@ -19,6 +19,7 @@ func grpcLeftOut(bp *blueprints.Blueprint) blueprints.Problems {
 	l.headers(bp.RequestHeaders, bp.Position)
 	l.headers(bp.ResponseHeaders, bp.Position)
 	l.rewrite(bp.PathRewrite, bp.Position)
+	l.traffic(bp.Server.Position, blueprints.Traffic{MaxRequestSize: &bp.Server.MaxRequestSize})
 	if t := bp.TLS; t != nil {
 		l.warn(t.Position, "the plugin tls is left out: they connect to no listener, and the credentials of their channel decide on TLS")
 	}
