@@ -43,9 +43,7 @@ const healthPath = "/health"
 
 // filters are all HTTP filters, in the order of a request; answers pass them the
 // other way round. This list is the only place that says the order.
-// Once a request has become a WebSocket, its body is no body: upgraded is the list without
-// the filters that read bodies.
-func (b *builder) filters(upgraded bool) []*hcmv3.HttpFilter {
+func (b *builder) filters() []*hcmv3.HttpFilter {
 	var out []*hcmv3.HttpFilter
 	add := func(name string, config proto.Message, wanted bool) {
 		if wanted {
@@ -64,9 +62,7 @@ func (b *builder) filters(upgraded bool) []*hcmv3.HttpFilter {
 	add(corsFilter, &corsv3.Cors{}, used(b, corsOf))
 	// Before all that reads a body, and behind cors, since a page must be able to read the
 	// refusal. Each route says which size it has.
-	if !upgraded {
-		out = append(out, b.sizeFilters()...)
-	}
+	out = append(out, b.sizeFilters()...)
 	// Before all that serves a request, so that nothing is spent on one that is refused.
 	out = append(out, b.authFilters()...)
 	// Each route says which parameters of its path it wants.

@@ -66,14 +66,15 @@ func (b *builder) listenAddress(s blueprints.Server) *corev3.Address {
 }
 
 func (b *builder) connectionManager(s blueprints.Server) *hcmv3.HttpConnectionManager {
+	filters := b.filters()
 	m := &hcmv3.HttpConnectionManager{
 		StatPrefix: statPrefix,
 		CodecType:  hcmv3.HttpConnectionManager_AUTO,
 		RouteSpecifier: &hcmv3.HttpConnectionManager_Rds{Rds: &hcmv3.Rds{
 			RouteConfigName: RouteName, ConfigSource: ads(),
 		}},
-		HttpFilters:      b.filters(false),
-		UpgradeConfigs:   b.upgrades(),
+		HttpFilters:      filters,
+		UpgradeConfigs:   upgrades(filters),
 		LocalReplyConfig: b.localReplies(),
 		ServerName:       serverName,
 

@@ -2,6 +2,7 @@ package translate
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
@@ -92,13 +93,17 @@ func streams(a *routev3.RouteAction, p *blueprints.Pool, s settings) {
 
 // upgrades lets WebSockets pass, where a route does not say otherwise. Nothing else may be
 // upgraded, and CONNECT is not answered.
-func (b *builder) upgrades() []*hcmv3.HttpConnectionManager_UpgradeConfig {
+func upgrades(filters []*hcmv3.HttpFilter) []*hcmv3.HttpConnectionManager_UpgradeConfig {
 	u := &hcmv3.HttpConnectionManager_UpgradeConfig{UpgradeType: websocket}
-	if filters := b.filters(true); len(filters) < len(b.filters(false)) {
-		u.Filters = filters
+	if slices.ContainsFunc(filters, readsBody) {
+		u.Filters = slices.DeleteFunc(slices.Clone(filters), readsBody)
 	}
 	return []*hcmv3.HttpConnectionManager_UpgradeConfig{u}
 }
+
+// readsBody is of filters that must not see what passes once a request has become a
+// WebSocket: it is the body for them, and has no end.
+func readsBody(f *hcmv3.HttpFilter) bool { return strings.HasPrefix(f.Name, sizeFilter) }
 
 // requestTimeout bounds how long a client may send a request. It cannot differ by route,
 // and would end a stream whose client goes on sending.

@@ -19,8 +19,10 @@ plugins:
       timeout: 500ms
       max_request_size: 1000
       retry_attempts: 2
+  auth: {enabled: false, config: {basic: {users: {me: "{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ="}}}}
 endpoints:
   - {path: /echo, handler: proxy}
+  - {path: /locked, handler: proxy, config: {auth: true}}
   - {path: /idle, handler: proxy, config: {proxy: {idle_timeout: 300ms}}}
   - {path: /off, handler: proxy, config: {proxy: {websocket: false}}}
   - {path: /post, method: POST, handler: proxy}
@@ -108,6 +110,13 @@ func TestWebSockets(t *testing.T) {
 		if _, resp := dial(t, p.url+path); resp.StatusCode != want {
 			t.Errorf("%s: %d, want %d", path, resp.StatusCode, want)
 		}
+	}
+	handshake := []string{"Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="}
+	if resp, _ := p.ask(t, "GET", "/locked", handshake...); resp.StatusCode != 401 {
+		t.Errorf("without a password: %d", resp.StatusCode)
+	}
+	if answer := p.raw(t, "GET /locked HTTP/1.1\r\nHost: a\r\nAuthorization: Basic bWU6c2VjcmV0\r\n"+strings.Join(handshake, "\r\n")+"\r\n\r\n"); !strings.HasPrefix(answer, "HTTP/1.1 101") {
+		t.Errorf("with a password: %s", answer)
 	}
 	upgrade := []string{"Connection: Upgrade", "Upgrade: websocket"}
 	if resp, body := p.ask(t, "GET", "/off", upgrade...); resp.StatusCode != 403 || !strings.Contains(body, `{"error":`) {
