@@ -63,7 +63,7 @@ func TestCertificatesThatCannotBeUsed(t *testing.T) {
 		"empty":            {testca.Pair{}, "there is no certificate in PEM in the file"},
 		"half a write":     {testca.Pair{Cert: good.Cert[:len(good.Cert)/2], Key: good.Key}, "there is no certificate in PEM in the file"},
 		"expired":          {ca.Sign(-time.Minute, "a.example"), "it expired at "},
-		"not valid yet":    {ca.SignFrom(time.Now().Add(time.Hour), 24*time.Hour, "a.example"), "it is not valid before "},
+		"not valid yet":    {ca.SignWith(24*time.Hour, testca.Later, "a.example"), "it is not valid before "},
 		"garbled":          {testca.Pair{Cert: []byte("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"), Key: good.Key}, "certificate 1 in the file cannot be read"},
 		"keys mixed up":    {testca.Pair{Cert: good.Key, Key: good.Cert}, "there is no certificate in PEM in the file"},
 		"expired in chain": {testca.Pair{Cert: append(bytes.Clone(good.Cert), ca.Sign(-time.Minute).Cert...), Key: good.Key}, "a certificate of its chain expired at"},

@@ -4,7 +4,6 @@ import (
 	"crypto/tls"
 	"fmt"
 	"math/big"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -16,64 +15,6 @@ import (
 
 	"backworks/blueprints/testca"
 )
-
-const day = 24 * time.Hour
-
-// tlsSite is a site that speaks TLS by tls/a.pem and tls/a.key.
-type tlsSite struct {
-	*site
-	ca *testca.Authority
-}
-
-func newTLSSite(t *testing.T) *tlsSite {
-	t.Helper()
-	s := &tlsSite{newSite(t), testca.New(t)}
-	s.proxy = fmt.Sprintf("https://a.example:%d", s.port)
-	if err := os.Mkdir(s.path("tls"), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	return s
-}
-
-// text is a blueprint that speaks TLS, with more in the plugin's config.
-func (s *tlsSite) text(more, target string) string {
-	return fmt.Sprintf(`server: {host: 127.0.0.1, port: %d}
-plugins:
-  tls: {config: {certificates: [{certificate: tls/a.pem, key: tls/a.key}]%s}}
-  proxy: {config: {targets: [%q], retry_attempts: 1}}
-`, s.port, more, target)
-}
-
-// renew puts another certificate in place and returns its number.
-func (s *tlsSite) renew(expires time.Duration) *big.Int {
-	s.Helper()
-	p := s.ca.Sign(expires, "a.example")
-	p.Save(s.TB, s.path("tls"), "a")
-	return p.TLS(s.TB).Leaf.SerialNumber
-}
-
-// client speaks to the proxy by TLS, whatever name it asks for.
-func (s *tlsSite) client(lasting bool) *http.Client {
-	return &http.Client{Timeout: patience, Transport: &http.Transport{
-		TLSClientConfig: &tls.Config{RootCAs: s.ca.Pool()}, ForceAttemptHTTP2: true, DisableKeepAlives: !lasting,
-		Dial: func(string, string) (net.Conn, error) { return net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", s.port)) },
-	}}
-}
-
-// shown is the number of the certificate that a new client gets; nil: none.
-func (s *tlsSite) shown() *big.Int {
-	c, err := tls.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", s.port), &tls.Config{RootCAs: s.ca.Pool(), ServerName: "a.example"})
-	if err != nil {
-		return new(big.Int)
-	}
-	defer c.Close()
-	return c.ConnectionState().PeerCertificates[0].SerialNumber
-}
-
-func (p *process) problems() string {
-	_, body := p.get(p.admin + "/api/v1/status")
-	return body
-}
 
 // Certificates are renewed under load, with broken ones and edits of the plugin in
 // between: no request is lost, over old connections or new ones, and no broken one is
@@ -248,4 +189,63 @@ plugins:
 	if !strings.Contains(said["render--resources"], "a.key") {
 		t.Error("the rendering names no key")
 	}
+}
+
+// What only Envoy finds fault with goes back by itself, and is told at its place.
+func TestEnvoyRefusesACertificate(t *testing.T) {
+	t.Parallel()
+	s := newTLSSite(t)
+	number := s.renew(90 * day)
+	s.write("main.yaml", s.text("", newBackend(s, "one").url))
+	p := s.start().live()
+	s.until("it is shown", func() bool { return s.shown().Cmp(number) == 0 })
+	s.ca.SignWith(90*day, testca.MustStaple, "a.example").Save(t, s.path("tls"), "a")
+	s.until("it is told of", func() bool {
+		_, said := p.status().refused("SDS")
+		return strings.Contains(said, "OCSP response is required for must-staple certificate") && strings.Contains(said, "listener/certificate/0 main.yaml:3:33") ||
+			strings.Contains(p.problems(), "must-staple")
+	})
+	if s.shown().Cmp(number) != 0 {
+		t.Error("it is shown")
+	}
+	number = s.renew(90 * day)
+	s.until("the next one is shown", func() bool { return s.shown().Cmp(number) == 0 })
+}
+
+// A secret of Kubernetes is replaced by a symlink in the middle of the path, and asked for
+// by a signal where nothing is watched.
+func TestCertificatesBehindSymlinks(t *testing.T) {
+	t.Parallel()
+	s := newTLSSite(t)
+	put := func(version string) *big.Int {
+		if err := os.Mkdir(s.path("tls/"+version), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		pair := s.ca.Sign(90*day, "a.example")
+		pair.Save(t, s.path("tls/"+version), "a")
+		for _, err := range []error{os.Symlink(version, s.path("tls/..new")), os.Rename(s.path("tls/..new"), s.path("tls/..data"))} {
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		return pair.TLS(t).Leaf.SerialNumber
+	}
+	number := put("1")
+	for _, f := range []string{"a.pem", "a.key"} {
+		if err := os.Symlink("..data/"+f, s.path("tls/"+f)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.write("main.yaml", s.text("", newBackend(s, "one").url))
+	p := s.start().live()
+	s.until("it is shown", func() bool { return s.shown().Cmp(number) == 0 })
+	number = put("2")
+	s.until("the next one is shown", func() bool { return s.shown().Cmp(number) == 0 })
+	p.kill(syscall.SIGTERM)
+	p = s.start("--watch=false").live()
+	number = put("3")
+	if err := p.cmd.Process.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	s.until("the last one is shown", func() bool { return s.shown().Cmp(number) == 0 })
 }
