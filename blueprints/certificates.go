@@ -1,6 +1,8 @@
 package blueprints
 
 import (
+	"crypto/ecdsa"
+	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
@@ -170,6 +172,16 @@ func (p *pems) pair(now time.Time) (err error) {
 	}
 	if _, err = tls.X509KeyPair(p.contents[0], p.contents[1]); err != nil {
 		return pairFault(err)
+	}
+	switch key := p.certs[0].PublicKey.(type) {
+	case *rsa.PublicKey:
+		if key.N.BitLen() < 2048 {
+			return errors.New("an RSA key must have 2048 bits or more")
+		}
+	case *ecdsa.PublicKey:
+		if key.Params().BitSize < 256 {
+			return errors.New("an elliptic curve key must have 256 bits or more")
+		}
 	}
 	for i, c := range p.certs {
 		which := choose(i == 0, "it", "a certificate of its chain")

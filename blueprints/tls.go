@@ -110,9 +110,6 @@ func (d *decoder) tls(s *pluginSpec[tlsSpec], port int) *TLS {
 	if t.RedirectPort != 0 && t.RedirectPort == port {
 		d.fail(c.RedirectPort.at, "is the server's own port, on which HTTPS is spoken: choose another, such as 80")
 	}
-	if t.HTTP3 && t.Clients != nil {
-		d.fail(c.HTTP3.at, "cannot be together with client_auth: Envoy asks for no certificates over HTTP/3")
-	}
 	if t.HSTS != nil && len(c.Certificates.items) == 0 && len(c.SelfSigned.names) > 0 {
 		d.warn(c.HSTS.at, "has no effect with self_signed alone: browsers ignore it behind a certificate that they do not trust")
 	}

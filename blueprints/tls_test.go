@@ -2,7 +2,13 @@ package blueprints
 
 import (
 	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
 	"fmt"
+	"math/big"
 	"os"
 	"strings"
 	"testing"
@@ -63,8 +69,9 @@ func TestCertificatesThatCannotBeUsed(t *testing.T) {
 		"empty":            {testca.Pair{}, "there is no certificate in PEM in the file"},
 		"half a write":     {testca.Pair{Cert: good.Cert[:len(good.Cert)/2], Key: good.Key}, "there is no certificate in PEM in the file"},
 		"expired":          {ca.Sign(-time.Minute, "a.example"), "it expired at "},
-		"not valid yet":    {ca.SignFrom(time.Now().Add(time.Hour), 24*time.Hour, "a.example"), "it is not valid before "},
+		"not valid yet":    {ca.SignWith(24*time.Hour, testca.Later, "a.example"), "it is not valid before "},
 		"garbled":          {testca.Pair{Cert: []byte("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"), Key: good.Key}, "certificate 1 in the file cannot be read"},
+		"a weak key":       {weak(t), "an elliptic curve key must have 256 bits or more"},
 		"keys mixed up":    {testca.Pair{Cert: good.Key, Key: good.Cert}, "there is no certificate in PEM in the file"},
 		"expired in chain": {testca.Pair{Cert: append(bytes.Clone(good.Cert), ca.Sign(-time.Minute).Cert...), Key: good.Key}, "a certificate of its chain expired at"},
 	} {
@@ -103,6 +110,28 @@ func TestCertificatesThatCannotBeUsed(t *testing.T) {
 	}
 }
 
+// weak is a pair that Envoy would not take.
+func weak(t *testing.T) testca.Pair {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P224(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour)}
+	cert, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.MarshalECPrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return testca.Pair{
+		Cert: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert}),
+		Key:  pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: der}),
+	}
+}
+
 // What is wrong with the plugin is told at its place.
 func TestTLSProblems(t *testing.T) {
 	t.Parallel()
@@ -120,7 +149,6 @@ func TestTLSProblems(t *testing.T) {
 		"tls: {config: {certificate: {cert: tls/a.pem, key: tls/a.key}, client_auth: {ca: tls/ca.pem, sans: []}}}":                   "must name at least one",
 		"tls: {config: {certificate: {cert: tls/a.pem, key: tls/a.key}, client_auth: {ca: tls/ca.pem, sans: ['*']}}}":                "is every name",
 		"tls: {config: {certificate: {cert: tls/a.pem, key: tls/a.key}, client_auth: {ca: tls/ca.pem, required: false, sans: [a]}}}": "needs required: true",
-		"tls: {config: {certificate: {cert: tls/a.pem, key: tls/a.key}, http3: true, client_auth: {ca: tls/ca.pem}}}":                "cannot be together with client_auth",
 		"tls: {config: {self_signed: true}}":                                                                                         "cannot be made here",
 		"tls: {config: {self_signed: [a b]}}":                                                                                        "must be a DNS name or an IP address",
 		"proxy: {config: {targets: [http://a], tls: {sni: a}}}":                                                                      "has no effect on targets with http",

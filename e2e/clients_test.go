@@ -111,8 +111,13 @@ type load struct {
 // run sends rate requests a second to next's URLs until ended. A request is lost
 // when good does not like its answer.
 func run(rate int, next func(i int) string, good func(status int, body string) bool) *load {
-	l := &load{stop: make(chan struct{})}
 	keep := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64, MaxConnsPerHost: 64}, Timeout: patience}
+	return runBy(keep, &curl, rate, next, good)
+}
+
+// runBy is run with one client for connections that live on, and one for new ones.
+func runBy(keep, fresh *http.Client, rate int, next func(i int) string, good func(status int, body string) bool) *load {
+	l := &load{stop: make(chan struct{})}
 	l.done.Go(func() {
 		defer keep.CloseIdleConnections()
 		tick := time.NewTicker(time.Second / time.Duration(rate))
@@ -127,7 +132,7 @@ func run(rate int, next func(i int) string, good func(status int, body string) b
 			}
 			client := keep
 			if i%16 == 0 {
-				client = &curl
+				client = fresh
 			}
 			flying.Go(func() {
 				status, body, _ := ask(client, http.MethodGet, next(i), "")

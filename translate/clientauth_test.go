@@ -44,7 +44,7 @@ plugins:
 		"another kind":     {[]tls.Certificate{f.ca.Sign(day, "https://app.example").TLS(t)}, false},
 		"no name":          {[]tls.Certificate{f.ca.Sign(day).TLS(t)}, false},
 		"expired":          {[]tls.Certificate{f.ca.Sign(-time.Minute, "app.example").TLS(t)}, false},
-		"not valid yet":    {[]tls.Certificate{f.ca.SignFrom(time.Now().Add(time.Hour), day, "app.example").TLS(t)}, false},
+		"not valid yet":    {[]tls.Certificate{f.ca.SignWith(day, testca.Later, "app.example").TLS(t)}, false},
 		"of others":        {[]tls.Certificate{others.Sign(day, "app.example").TLS(t)}, false},
 		"none":             {nil, false},
 		"the server's own": {[]tls.Certificate{f.ca.Sign(day, "a.example").TLS(t)}, false},

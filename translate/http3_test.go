@@ -5,14 +5,17 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	bootstrapv3 "github.com/envoyproxy/go-control-plane/envoy/config/bootstrap/v3"
 	"google.golang.org/protobuf/encoding/protojson"
 	"gopkg.in/yaml.v3"
 
+	"backworks/blueprints/testca"
 	"backworks/envoy"
 )
 
@@ -48,16 +51,24 @@ const quicCluster = `
         explicit_http_config: {http3_protocol_options: {}}}},
       transport_socket: {name: envoy.transport_sockets.quic, typed_config: {
         "@type": type.googleapis.com/envoy.extensions.transport_sockets.quic.v3.QuicUpstreamTransport,
-        upstream_tls_context: {sni: $NAME, common_tls_context: {validation_context: {trusted_ca: {filename: $CA},
-          match_typed_subject_alt_names: [{san_type: DNS, matcher: {exact: $NAME}}]}}}}}}`
+        upstream_tls_context: {sni: $SNI, common_tls_context: {$OWN validation_context: {trusted_ca: {filename: $CA},
+          match_typed_subject_alt_names: [{san_type: DNS, matcher: {exact: $SNI}}]}}}}}}`
 
-// serveQUIC starts that client, for names.
-func serveQUIC(t *testing.T, port int, ca string, names ...string) *proxy {
+// quicName is what a client asks for, and the files of its own certificate, without their
+// endings.
+type quicName struct{ sni, own string }
+
+// serveQUIC starts that client, for names by the paths that choose them.
+func serveQUIC(t *testing.T, port int, ca string, names map[string]quicName) *proxy {
 	t.Helper()
 	var routes, clusters []string
-	for _, n := range names {
-		routes = append(routes, `{match: {prefix: /`+n+`/}, route: {cluster: `+n+`, prefix_rewrite: /}}`)
-		clusters = append(clusters, strings.NewReplacer("$NAME", n, "$PORT", strconv.Itoa(port), "$CA", ca).Replace(quicCluster))
+	for path, n := range names {
+		routes = append(routes, `{match: {prefix: /`+path+`/}, route: {cluster: `+path+`, prefix_rewrite: /}}`)
+		own := ""
+		if n.own != "" {
+			own = "tls_certificates: [{certificate_chain: {filename: " + n.own + ".pem}, private_key: {filename: " + n.own + ".key}}],"
+		}
+		clusters = append(clusters, strings.NewReplacer("$NAME", path, "$SNI", n.sni, "$OWN", own, "$PORT", strconv.Itoa(port), "$CA", ca).Replace(quicCluster))
 	}
 	text := strings.NewReplacer("$ROUTES", strings.Join(routes, ", "), "$CLUSTERS", strings.Join(clusters, ",")).Replace(quicClient)
 	var value any
@@ -111,12 +122,55 @@ plugins:
 	if resp, _ := p.by(f, "two.example").must("/a"); resp.Header.Get("Alt-Svc") != told {
 		t.Errorf("answers tell %q", resp.Header.Get("Alt-Svc"))
 	}
-	client := serveQUIC(t, port, filepath.Join(f.dir, "ca.pem"), "first.example", "two.example", "none.example")
+	client := serveQUIC(t, port, filepath.Join(f.dir, "ca.pem"), map[string]quicName{
+		"first.example": {"first.example", ""}, "two.example": {"two.example", ""}, "none.example": {"none.example", ""},
+	})
 	for name, status := range map[string]int{"first.example": 200, "two.example": 200, "none.example": http.StatusServiceUnavailable} {
 		resp, body := client.ask(t, "GET", "/"+name+"/a?x=1")
 		if resp.StatusCode != status || status == 200 && (body != "GET /a?x=1\nX-Scheme: https\nX-Ip: 127.0.0.1\nX-Forwarded-Proto: https" ||
 			resp.Header.Get("Alt-Svc") != told || resp.Header.Get("Strict-Transport-Security") == "") {
 			t.Errorf("%s: %d %s %v", name, resp.StatusCode, body, resp.Header)
 		}
+	}
+}
+
+// Clients are let in by their certificates over HTTP/3 as over TCP.
+func TestHTTP3ClientCertificates(t *testing.T) {
+	t.Parallel()
+	f := newFolder(t)
+	f.has("a.example")
+	f.has("app.example")
+	f.has("bad.example")
+	testca.New(t).Sign(day, "app.example").Save(t, f.dir, "others")
+	f.ca.Sign(-time.Minute, "app.example").Save(t, f.dir, "expired")
+	for rules, lets := range map[string][]string{"sans: [app.example], forward: true": {"app"}, "required: false": {"app", "bad", "none"}} {
+		t.Run(rules, func(t *testing.T) {
+			t.Parallel()
+			port := freePort(t)
+			serve(t, `
+server: {host: 127.0.0.1, port: $PORT}
+plugins:
+  tls:
+    config:
+      certificate: {cert: $DIR/a.example.pem, key: $DIR/a.example.key}
+      http3: true
+      client_auth: {ca: $DIR/ca.pem, $RULES}
+  proxy: {config: {targets: [$BACKEND]}}
+`, map[string]string{"DIR": f.dir, "PORT": strconv.Itoa(port), "RULES": rules, "BACKEND": target(t, "X-Forwarded-Client-Cert")})
+			own := map[string]quicName{"none": {"a.example", ""}}
+			for path, stem := range map[string]string{"app": "app.example", "bad": "bad.example", "others": "others", "expired": "expired"} {
+				own[path] = quicName{"a.example", filepath.Join(f.dir, stem)}
+			}
+			client := serveQUIC(t, port, filepath.Join(f.dir, "ca.pem"), own)
+			for path := range own {
+				for range 2 { // anew, and where it could by a session of before
+					resp, body := client.ask(t, "GET", "/"+path+"/a", "X-Forwarded-Client-Cert: Hash=0;DNS=admin.example")
+					let := slices.Contains(lets, path)
+					if let != (resp.StatusCode == 200) || strings.Contains(body, "admin.example") || let && strings.Contains(body, "Hash=") != strings.Contains(rules, "forward") {
+						t.Errorf("%s: %d %s", path, resp.StatusCode, body)
+					}
+				}
+			}
+		})
 	}
 }

@@ -67,6 +67,7 @@ func sameCluster(a, b *blueprints.Pool) bool {
 	if !a.ResolveByEnvoy {
 		x.Targets, y.Targets = nil, nil
 	}
+	x.Secure, y.Secure = named(a.Secure), named(b.Secure)
 	return blueprints.Alike(x, y) && slices.Equal(serverNames(a), serverNames(b))
 }
 
@@ -96,7 +97,7 @@ func sameRouting(a, b *blueprints.Blueprint) bool {
 // forRoutes is p without what no route looks at.
 func forRoutes(p *blueprints.Pool) blueprints.Pool {
 	out := *p
-	out.Targets, out.Breaker, out.HealthCheck, out.ConnectTimeout = nil, nil, nil, 0
+	out.Targets, out.Breaker, out.HealthCheck, out.ConnectTimeout, out.Secure = nil, nil, nil, 0, nil
 	return out
 }
 
@@ -107,6 +108,21 @@ func (b *builder) again(was []Resource) []Resource {
 		out[i].Position = b.listenerPosition(out[i].Name)
 	}
 	return out
+}
+
+// named is t without what only its secrets have.
+func named(t *blueprints.PoolTLS) *blueprints.PoolTLS {
+	if t == nil {
+		return nil
+	}
+	out := *t
+	if t.CA != nil {
+		out.CA = &blueprints.Authorities{}
+	}
+	if t.Certificate != nil {
+		out.Certificate = &blueprints.Certificate{}
+	}
+	return &out
 }
 
 // withoutContents is t without what only its secrets have.

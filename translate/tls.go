@@ -169,7 +169,17 @@ func (b *builder) quicListener(t *blueprints.TLS) *listenerv3.Listener {
 	// QUIC has no versions of TLS below 1.3, and refuses to be given any.
 	d := b.downstream(t, "h3")
 	d.CommonTlsContext.TlsParams = nil
-	c.TransportSocket = b.socket(quicSocket, &corev3.TransportSocket_TypedConfig{TypedConfig: b.typed(&quicv3.QuicDownstreamTransport{DownstreamTlsContext: d})})
+	q := &quicv3.QuicDownstreamTransport{
+		DownstreamTlsContext: d,
+		// Early data can be sent again by whoever saw it on the way (RFC 8470), and by
+		// default Envoy takes it.
+		EnableEarlyData: boolean(false),
+	}
+	if t.Clients != nil {
+		// A session that is resumed is not asked for its certificate again.
+		q.EnableResumption = boolean(false)
+	}
+	c.TransportSocket = b.socket(quicSocket, &corev3.TransportSocket_TypedConfig{TypedConfig: b.typed(q)})
 	c.TransportSocketConnectTimeout = nil // QUIC has its own
 	return l
 }

@@ -10,6 +10,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/asn1"
 	"encoding/pem"
 	"math/big"
 	"net"
@@ -79,11 +80,11 @@ func (a *Authority) Pool() *x509.CertPool {
 // Sign makes a certificate that is valid for a time from an hour ago on, for DNS names,
 // IP addresses, email addresses and URIs.
 func (a *Authority) Sign(expires time.Duration, names ...string) Pair {
-	return a.SignFrom(time.Now().Add(-time.Hour), expires, names...)
+	return a.SignWith(expires, func(*x509.Certificate) {}, names...)
 }
 
-// SignFrom is Sign for a certificate that is valid from another time on.
-func (a *Authority) SignFrom(from time.Time, expires time.Duration, names ...string) Pair {
+// SignWith is Sign for a certificate that is changed before it is signed.
+func (a *Authority) SignWith(expires time.Duration, change func(*x509.Certificate), names ...string) Pair {
 	a.t.Helper()
 	key := newKey(a.t)
 	serial, err := rand.Int(rand.Reader, big.NewInt(1<<62))
@@ -91,7 +92,7 @@ func (a *Authority) SignFrom(from time.Time, expires time.Duration, names ...str
 		a.t.Fatal(err)
 	}
 	template := &x509.Certificate{
-		SerialNumber: serial, KeyUsage: x509.KeyUsageDigitalSignature, NotBefore: from, NotAfter: time.Now().Add(expires),
+		SerialNumber: serial, KeyUsage: x509.KeyUsageDigitalSignature, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(expires),
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
 	}
 	for _, n := range names {
@@ -111,6 +112,7 @@ func (a *Authority) SignFrom(from time.Time, expires time.Duration, names ...str
 			template.DNSNames = append(template.DNSNames, n)
 		}
 	}
+	change(template)
 	der, err := x509.MarshalPKCS8PrivateKey(key)
 	if err != nil {
 		a.t.Fatal(err)
@@ -137,6 +139,14 @@ func (p Pair) Save(t testing.TB, dir, stem string) {
 	t.Helper()
 	Write(t, filepath.Join(dir, stem+".key"), p.Key)
 	Write(t, filepath.Join(dir, stem+".pem"), p.Cert)
+}
+
+// Later has a certificate begin to be valid in an hour.
+func Later(c *x509.Certificate) { c.NotBefore = time.Now().Add(time.Hour) }
+
+// MustStaple has a certificate ask for what Envoy then wants before it takes it.
+func MustStaple(c *x509.Certificate) {
+	c.ExtraExtensions = []pkix.Extension{{Id: asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 1, 24}, Value: []byte{0x30, 3, 2, 1, 5}}}
 }
 
 // Write puts a file in its place at once.
