@@ -88,7 +88,7 @@ func (b *builder) route(e *blueprints.Endpoint, names []string, between blueprin
 		Name:                    routeName(e),
 		Match:                   m,
 		ResponseHeadersToAdd:    b.headerOptions(h),
-		ResponseHeadersToRemove: h.Remove,
+		ResponseHeadersToRemove: b.removed(e, h),
 	}
 	if b.takesAway(h.Remove) || b.withoutPlugin(e) {
 		b.setting(r, headerFilter, &routev3.FilterConfig{Disabled: true})

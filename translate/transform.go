@@ -125,6 +125,15 @@ func (b *builder) early(e *blueprints.Endpoint, h blueprints.Headers) blueprints
 	return h
 }
 
+// removed are the headers of answers that the router takes away; the script takes the one
+// that it looks at itself.
+func (b *builder) removed(e *blueprints.Endpoint, h blueprints.Headers) []string {
+	if b.transform(e).GetFields()["response"].GetStructValue().GetFields()["hide"] == nil {
+		return h.Remove
+	}
+	return slices.DeleteFunc(slices.Clone(h.Remove), isServiceTime)
+}
+
 // transforms puts what the script does for an endpoint into a route of it.
 func (b *builder) transforms(r *routev3.Route, e *blueprints.Endpoint) {
 	data := b.transform(e)

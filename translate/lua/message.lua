@@ -49,12 +49,14 @@ end
 
 local function key(p) return p.v .. '.' .. (p.a or '') end
 
--- fill puts a text together; get(p) is the value of a placeholder.
+-- fill puts a text together: get(p) is the value of a placeholder, and quote goes over it.
 local function fill(parts, get, quote)
   local out = {}
   for n, p in ipairs(parts) do out[n] = type(p) == 'string' and p or quote(get(p)) end
   return concat(out)
 end
+
+local function asis(s) return s end
 
 local function escape(s)
   return (gsub(s, '[^A-Za-z0-9._~-]', function(c) return format('%%%02X', byte(c)) end))
@@ -82,7 +84,7 @@ local function query(path, q, get)
   end
   for _, name in ipairs(q.remove or {}) do each(name, drop) end
   local function add(p, replace)
-    local new = {name = p.name, text = p.name .. '=' .. fill(p.value, get, escape)}
+    local new = {name = p.name, text = p.name .. '=' .. escape(fill(p.value, get, asis))}
     local found = each(p.name, function(old, found)
       if not replace then return old end
       if not found then return new end
