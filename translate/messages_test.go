@@ -74,6 +74,9 @@ func speaker(t *testing.T) string {
 			_, _ = io.WriteString(w, "text")
 		case what == "large":
 			json(`"` + strings.Repeat("x", 200<<10) + `"`)
+		case what == "chunked", what == "endless":
+			h.Set("Content-Type", "application/json")
+			_, _ = io.WriteString(w, `"`+strings.Repeat("x", map[string]int{"chunked": 200 << 10, "endless": 2 << 20}[what])+`"`)
 		case what == "gzip":
 			h.Set("Content-Encoding", "gzip")
 			var b bytes.Buffer
@@ -159,6 +162,8 @@ func TestTransformedAnswers(t *testing.T) {
 		{"GET", "/pass/broken", 200, `{"a":`, `Etag: "1"`},
 		{"GET", "/pass/text", 200, "text", "Content-Length: 4"},
 		{"GET", "/pass/large", 200, large, ""},
+		{"GET", "/pass/chunked", 200, large, ""},
+		{"GET", "/pass/endless", 500, "Internal Server Error", ""},
 		{"GET", "/pass/range", 200, ``, ""},
 		{"GET", "/pass/304", 304, "", ""},
 		{"GET", "/pass/204", 204, "", ""},
