@@ -26,7 +26,7 @@ func (d *decoder) endpoint(s *endpointSpec) (*Endpoint, *Pool) {
 		return nil, nil
 	}
 	e.Methods, e.written, e.step = d.methods(s.Method), s.Path.src, s.at.path
-	e.Policies = d.overrides(s)
+	e.Policies = d.overrides(s, &e.Path)
 	own := d.answer(e, s)
 	if e.Path.broken || e.Handler == "" {
 		return nil, nil

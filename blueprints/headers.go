@@ -46,6 +46,11 @@ func (d *decoder) headers(to direction, path *Path, specs ...*headersSpec) Heade
 				h.Add = append(h.Add, d.header(e, path))
 			}
 		}
+		for _, e := range s.Rename.items {
+			if e.v.given() && once(e.key, e.key, e.at) && once(e.v.v, e.v.src, e.v.at) {
+				h.Rename = append(h.Rename, Rename{From: e.key, To: e.v.v})
+			}
+		}
 		for _, e := range s.Remove.items {
 			if e.given() && once(e.v, e.src, e.at) {
 				h.Remove = append(h.Remove, e.v)
@@ -55,6 +60,7 @@ func (d *decoder) headers(to direction, path *Path, specs ...*headersSpec) Heade
 	byName := func(a, b Header) int { return cmp.Compare(strings.ToLower(a.Name), strings.ToLower(b.Name)) }
 	slices.SortFunc(h.Set, byName)
 	slices.SortFunc(h.Add, byName)
+	slices.SortFunc(h.Rename, func(a, b Rename) int { return cmp.Compare(strings.ToLower(a.From), strings.ToLower(b.From)) })
 	slices.SortFunc(h.Remove, func(a, b string) int { return cmp.Compare(strings.ToLower(a), strings.ToLower(b)) })
 	return h
 }

@@ -37,7 +37,8 @@ type Blueprint struct {
 	RequestHeaders, ResponseHeaders Headers
 	PathRewrite                     *Rewrite
 	// TLS is nil where clients speak plain HTTP.
-	TLS *TLS
+	TLS        *TLS
+	Transforms Transforms
 	// Policies hold for all endpoints that do not say otherwise.
 	Policies Policies
 
@@ -157,8 +158,9 @@ type Pool struct {
 	Secure *PoolTLS
 	// PathPrefix is the path of the targets' URLs, without a slash at its end.
 	PathPrefix string
-	// RequestHeaders and ResponseHeaders are the pool's own; empty for "default".
+	// RequestHeaders, ResponseHeaders and Transforms are the pool's own; empty for "default".
 	RequestHeaders, ResponseHeaders Headers
+	Transforms                      Transforms
 }
 
 // Target is one server of a pool.
@@ -202,6 +204,12 @@ type Headers struct {
 	// Set overwrites, Add adds another line.
 	Set, Add []Header
 	Remove   []string
+	Rename   []Rename
+}
+
+// Rename is the new name of a header or a parameter of the query.
+type Rename struct {
+	From, To string
 }
 
 // Header is one header's name and value.
@@ -234,8 +242,9 @@ type Endpoint struct {
 	Proxy   *ProxyRoute
 	Static  *Static
 	Metrics *MetricsAnswer
-	// RequestHeaders and ResponseHeaders are united with the blueprint's and win.
+	// RequestHeaders, ResponseHeaders and Transforms are united with the blueprint's and win.
 	RequestHeaders, ResponseHeaders Headers
+	Transforms                      Transforms
 	// Policies are those that the endpoint says something of.
 	Policies Policies
 

@@ -147,6 +147,7 @@ func (d *decoder) settings(doc *document) Blueprint {
 	}
 	b.TLS = d.tls(&doc.Plugins.TLS, b.Server.Port)
 	b.RequestHeaders, b.ResponseHeaders = d.transforms(&proxy.Config.transformsSpec, nil)
+	b.Transforms = d.changes(&proxy.Config.transformsSpec, nil)
 	b.PathRewrite = d.rewrite(rewritesOf(&proxy.Config.transformsSpec, &proxy.Config.PathRewrite), nil)
 	return b
 }

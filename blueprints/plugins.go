@@ -16,12 +16,15 @@ type plugins struct {
 	TLS   pluginSpec[tlsSpec]  `yaml:"tls" doc:"HTTPS: the server's port speaks TLS alone."`
 	Auth  pluginSpec[authSpec] `yaml:"auth" doc:"Says who may use the endpoints. With it, each endpoint is closed unless it is public: true."`
 
-	_ absent  `yaml:"rate_limit"`
-	_ absent  `yaml:"cache"`
-	_ absent  `yaml:"compression"`
-	_ absent  `yaml:"access_log"`
-	_ absent  `yaml:"tracing"`
-	_ absent  `yaml:"discovery"`
+	_ absent `yaml:"rate_limit"`
+	_ absent `yaml:"cache"`
+	_ absent `yaml:"compression"`
+	_ absent `yaml:"access_log"`
+	_ absent `yaml:"tracing"`
+	_ absent `yaml:"discovery"`
+
+	Transformations pluginSpec[transformationsSpec] `yaml:"transformations" doc:"Changes requests and answers on their way: headers, query, path, status and JSON bodies."`
+
 	_ ignored `yaml:"capture,ai" doc:"has no effect: a proxy only passes requests on; Envoy's access log and /metrics show the traffic"`
 }
 

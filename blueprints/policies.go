@@ -10,8 +10,9 @@ import (
 // blueprint hold for all its endpoints, those of an endpoint stand over them key by key:
 // Effective puts the two together.
 type Policies struct {
-	CORS *CORS
-	Auth *Auth
+	CORS            *CORS
+	Auth            *Auth
+	Transformations *Transformations
 }
 
 // Policy is what every plugin's configuration begins with. Its other fields are zero
@@ -114,13 +115,19 @@ func (d *decoder) policy(s *policySpec) Policy {
 
 // policies are the plugins of the main file.
 func (d *decoder) policies(s *plugins) Policies {
-	return Policies{CORS: plugin(s.CORS, d.cors), Auth: d.authPlugin(s.Auth)}
+	return Policies{
+		CORS: plugin(s.CORS, d.cors), Auth: d.authPlugin(s.Auth),
+		Transformations: plugin(s.Transformations, func(t *transformationsSpec) *Transformations { return d.transformations(t, nil) }),
+	}
 }
 
-// overrides are those of an endpoint.
-func (d *decoder) overrides(s *endpointSpec) Policies {
+// overrides are those of an endpoint, whose path it is.
+func (d *decoder) overrides(s *endpointSpec, path *Path) Policies {
 	c := &s.Config
-	return Policies{CORS: override(c.CORS, d.cors), Auth: d.publicAuth(s, override(c.Auth, d.endpointAuth))}
+	return Policies{
+		CORS: override(c.CORS, d.cors), Auth: d.publicAuth(s, override(c.Auth, d.endpointAuth)),
+		Transformations: override(c.Transformations, func(t *transformationsSpec) *Transformations { return d.transformations(t, path) }),
+	}
 }
 
 // plugin reads a plugin where the file has it; make is for its configuration.

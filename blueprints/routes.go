@@ -16,6 +16,7 @@ func (d *decoder) route(e *Endpoint, s *endpointSpec, r *routeSpec) *Pool {
 	}
 	e.Proxy = &ProxyRoute{Position: d.position(place), Pool: "default", step: place.path}
 	e.RequestHeaders, e.ResponseHeaders = d.transforms(&r.transformsSpec, &e.Path)
+	e.Transforms = d.changes(&r.transformsSpec, &e.Path)
 	if r.given() {
 		short := rewriteSpec{template: r.Path, StripPrefix: r.StripPrefix, AddPrefix: r.AddPrefix}
 		e.Proxy.Rewrite = d.rewrite(rewritesOf(&r.transformsSpec, &short, &r.PathRewrite), &e.Path)

@@ -46,6 +46,8 @@ type endpointConfig struct {
 	CORS *overrideSpec[corsSpec]         `yaml:"cors" doc:"The plugin cors for this endpoint."`
 	Auth *overrideSpec[endpointAuthSpec] `yaml:"auth" doc:"The plugin auth for this endpoint; false makes it public."`
 
+	Transformations *overrideSpec[transformationsSpec] `yaml:"transformations" doc:"Changes of this endpoint's own beside those of the plugin transformations; false: without the plugin's."`
+
 	_ ignored `yaml:"tls" severity:"error" doc:"is one for all endpoints, since it comes before any request: set plugins.tls"`
 	_ absent  `yaml:"rate_limit"`
 	_ absent  `yaml:"cache"`

@@ -20,11 +20,11 @@ type poolSpec struct {
 
 	_ ignored `yaml:"health_check_interval" doc:"has no effect: use health_check.interval"`
 	_ ignored `yaml:"capture" doc:"has no effect: requests are not captured"`
-	_ ignored `yaml:"body_transform" doc:"has no effect yet in this version: bodies are passed on as they are"`
+	_ ignored `yaml:"body_transform" doc:"has no effect: use transform_request.body or transform_response.body"`
 	_ ignored `yaml:"sticky_sessions" doc:"has no effect: use load_balancing: ip_hash"`
 }
 
-// transformsSpec are the header changes, in every spelling.
+// transformsSpec are the changes to requests and answers, in every spelling.
 type transformsSpec struct {
 	TransformRequest  requestSpec       `yaml:"transform_request,request_transform" doc:"Changes to requests on their way to a target."`
 	TransformResponse responseSpec      `yaml:"transform_response,response_transform" doc:"Changes to answers on their way to the client."`
@@ -36,35 +36,6 @@ type bothSpec struct {
 	at
 	Request  requestSpec  `yaml:"request" doc:"As transform_request."`
 	Response responseSpec `yaml:"response" doc:"As transform_response."`
-}
-
-type requestSpec struct {
-	at
-	headersSpec
-	PathRewrite rewriteSpec `yaml:"path_rewrite" doc:"Changes the path."`
-	StripPrefix str         `yaml:"strip_prefix" doc:"As path_rewrite.strip_prefix."`
-	AddPrefix   str         `yaml:"add_prefix" doc:"As path_rewrite.add_prefix."`
-
-	_ ignored `yaml:"path_rewrites" doc:"has no effect: use path_rewrite.pattern_replace"`
-	_ ignored `yaml:"query_transform,add_query_params,remove_query_params" doc:"has no effect: the query is passed on as it is"`
-}
-
-type responseSpec struct {
-	at
-	headersSpec
-
-	_ ignored `yaml:"status_code_mapping,force_status_code" doc:"has no effect: the target's status is passed on"`
-	_ ignored `yaml:"response_filter" doc:"has no effect yet in this version: bodies are passed on as they are"`
-}
-
-type headersSpec struct {
-	Headers dict[headerValue] `yaml:"headers,set_headers" doc:"Headers to set, in place of what is there. Values may have placeholders such as {{client_ip}}, and file:PATH reads one from a file."`
-	Add     dict[headerValue] `yaml:"add_headers" doc:"Headers to add to what is there."`
-	Remove  list[str]         `yaml:"remove_headers" single:"true" doc:"Names of headers to take away."`
-
-	_ ignored `yaml:"handler,script" doc:"has no effect: JavaScript is not run here; use headers, add_headers, remove_headers and path_rewrite"`
-	_ ignored `yaml:"body_transform,transform_body,template,content_conversion" doc:"has no effect yet in this version: bodies are passed on as they are"`
-	_ ignored `yaml:"header_mapping" doc:"has no effect: use headers with {{header.NAME}} and remove_headers"`
 }
 
 type targetSpec struct {

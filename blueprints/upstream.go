@@ -60,6 +60,7 @@ func (d *decoder) upstream(e entry[*upstreamSpec]) *Pool {
 	problems := len(d.problems)
 	u.pool = d.pool(e.key, e.at, &u.poolSpec)
 	u.pool.RequestHeaders, u.pool.ResponseHeaders = d.transforms(&u.transformsSpec, nil)
+	u.pool.Transforms = d.changes(&u.transformsSpec, nil)
 	d.noRewrite(&u.transformsSpec)
 	u.note(d, problems)
 	if u.TLS.given() {

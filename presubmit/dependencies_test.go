@@ -20,6 +20,7 @@ var dependencies = map[string]string{
 	"github.com/spf13/cobra":                       "the command line, its help and completions",
 	"github.com/spf13/pflag":                       "what the flags of cobra are",
 	"github.com/fsnotify/fsnotify":                 "a save is seen at once on every system",
+	"github.com/yuin/gopher-lua":                   "runs the script of transformations without an Envoy, for backworks transform",
 	"github.com/oklog/run":                         "what runs together ends together",
 	"github.com/prometheus/client_golang":          "our own metrics, and their linter in tests",
 	"github.com/prometheus/client_model":           "the families that an exposition is made of",

@@ -11,7 +11,7 @@ import (
 )
 
 // order is the flow of the product. A package imports only those before it; its tests any.
-var order = []string{"blueprints", "translate", "xds", "envoy", "fleet", "store", "admin", "demo"}
+var order = []string{"blueprints", "translate", "transform", "xds", "envoy", "fleet", "store", "admin", "demo"}
 
 // apart are imports that the order would allow and the design does not: fleet and
 // admin declare, as interfaces, what they want of store, and the stages stay

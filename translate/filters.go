@@ -29,6 +29,7 @@ const (
 	basicFilter     = "envoy.filters.http.basic_auth"
 	rbacFilter      = "envoy.filters.http.rbac"
 	parameterFilter = "envoy.filters.http.header_to_metadata"
+	scriptFilter    = "envoy.filters.http.lua"
 	routerFilter    = "envoy.filters.http.router"
 
 	// Filters of the type header_mutation too.
@@ -67,6 +68,13 @@ func (b *builder) filters() []*hcmv3.HttpFilter {
 	out = append(out, b.authFilters()...)
 	// Each route says which parameters of its path it wants.
 	add(parameterFilter, &headertometadatav3.Config{}, b.usesParameters())
+	// Behind all that reads parameters, whose values it puts into bodies, and behind all
+	// that refuses requests or compresses answers: it works on what the target is to get,
+	// and on answers as the target gave them. Routes that need it switch it on.
+	if b.usesScript() {
+		add(scriptFilter, transformFilter(), true)
+		out[len(out)-1].Disabled = true
+	}
 	// Last by Envoy's rule: it ends the chain.
 	add(routerFilter, &routerv3.Router{}, true)
 	return out
@@ -77,7 +85,8 @@ func (b *builder) filter(name string, config proto.Message) *hcmv3.HttpFilter {
 }
 
 func (b *builder) hasAnswerHeaders() bool {
-	return len(b.bp.ResponseHeaders.Set)+len(b.bp.ResponseHeaders.Add) > 0
+	h := b.answered()
+	return len(h.Set)+len(h.Add) > 0
 }
 
 // answerHeaders puts the blueprint's headers on the answers that meet no route,
@@ -85,7 +94,8 @@ func (b *builder) hasAnswerHeaders() bool {
 // keep what an endpoint made of them.
 func (b *builder) answerHeaders() *headermutationv3.HeaderMutation {
 	m := new(headermutationv3.Mutations)
-	for _, list := range [][]blueprints.Header{b.bp.ResponseHeaders.Set, b.bp.ResponseHeaders.Add} {
+	answered := b.answered()
+	for _, list := range [][]blueprints.Header{answered.Set, answered.Add} {
 		for _, h := range list {
 			m.ResponseMutations = append(m.ResponseMutations, &mutationv3.HeaderMutation{
 				Action: &mutationv3.HeaderMutation_Append{Append: b.headerOption(h, corev3.HeaderValueOption_ADD_IF_ABSENT)},

@@ -26,6 +26,10 @@ func grpcLeftOut(bp *blueprints.Blueprint) blueprints.Problems {
 	if a := bp.Policies.Auth; a != nil && a.Enabled {
 		l.warn(a.Position, "auth is left out: they ask targets themselves, which then have to ask who calls")
 	}
+	l.transforms(bp.Transforms, bp.Position)
+	if t := bp.Policies.Transformations; t != nil && t.Enabled {
+		l.plugin(t)
+	}
 	for _, p := range bp.Pools {
 		l.pool(p)
 	}
@@ -82,6 +86,7 @@ func (l *leftOut) pool(p *blueprints.Pool) {
 	l.traffic(p.Position, p.Traffic)
 	l.headers(p.RequestHeaders, p.Position)
 	l.headers(p.ResponseHeaders, p.Position)
+	l.transforms(p.Transforms, p.Position)
 }
 
 func uneven(p *blueprints.Pool) bool {
@@ -120,6 +125,10 @@ func (l *leftOut) endpoint(e *blueprints.Endpoint) {
 	}
 	l.headers(e.RequestHeaders, e.Position)
 	l.headers(e.ResponseHeaders, e.Position)
+	l.transforms(e.Transforms, e.Position)
+	if t := e.Policies.Transformations; t != nil && t.Enabled {
+		l.plugin(t)
+	}
 	l.rewrite(e.Proxy.Rewrite, position(e.Proxy.Position, e.Position))
 	l.traffic(position(e.Proxy.Position, e.Position), e.Proxy.Traffic)
 	if e.Proxy.Retries != nil || e.Proxy.RetryUnsafe != nil {
@@ -136,9 +145,33 @@ func (l *leftOut) rewrite(w *blueprints.Rewrite, pos blueprints.Position) {
 	}
 }
 
+func (l *leftOut) plugin(t *blueprints.Transformations) {
+	l.headers(t.RequestHeaders, t.Position)
+	l.headers(t.ResponseHeaders, t.Position)
+	l.rewrite(t.Rewrite, t.Position)
+	l.transforms(t.Transforms, t.Position)
+}
+
+func (l *leftOut) transforms(t blueprints.Transforms, pos blueprints.Position) {
+	for _, body := range []blueprints.Body{t.RequestBody, t.ResponseBody} {
+		if len(body.Steps) > 0 {
+			l.warn(position(body.Position, pos), "body is left out: messages are no JSON")
+		}
+	}
+	if q := t.Query; len(q.Rename)+len(q.Remove)+len(q.Defaults)+len(q.Set) > 0 {
+		l.warn(position(q.Position, pos), "query is left out: a call has none")
+	}
+	if s := t.Status; len(s.Map) > 0 || s.Force != 0 {
+		l.warn(position(s.Position, pos), "status is left out: a call has its own statuses")
+	}
+}
+
 func (l *leftOut) headers(h blueprints.Headers, pos blueprints.Position) {
 	for _, x := range slices.Concat(h.Set, h.Add) {
 		l.warn(position(x.Position, pos), "the header %s is left out: they change no headers", x.Name)
+	}
+	for _, r := range h.Rename {
+		l.warn(pos, "rename_headers is left out, they change no headers: %s", r.From)
 	}
 	if len(h.Remove) > 0 {
 		l.warn(pos, "remove_headers is left out, they change no headers: %s", strings.Join(h.Remove, ", "))

@@ -42,14 +42,18 @@ func united(less, more blueprints.Headers) blueprints.Headers {
 		Set:    append(keep(less.Set), more.Set...),
 		Add:    append(keep(less.Add), more.Add...),
 		Remove: append(slices.DeleteFunc(slices.Clone(less.Remove), func(n string) bool { return speaksOf(more, n) }), more.Remove...),
+		Rename: append(slices.DeleteFunc(slices.Clone(less.Rename), func(r blueprints.Rename) bool { return speaksOf(more, r.From) || speaksOf(more, r.To) }), more.Rename...),
 	}
 }
 
-// speaksOf says that h sets, adds or removes the header.
+// speaksOf says that h sets, adds, removes or renames the header.
 func speaksOf(h blueprints.Headers, name string) bool {
 	is := func(x blueprints.Header) bool { return strings.EqualFold(x.Name, name) }
 	return slices.ContainsFunc(h.Set, is) || slices.ContainsFunc(h.Add, is) ||
-		slices.ContainsFunc(h.Remove, func(n string) bool { return strings.EqualFold(n, name) })
+		slices.ContainsFunc(h.Remove, func(n string) bool { return strings.EqualFold(n, name) }) ||
+		slices.ContainsFunc(h.Rename, func(r blueprints.Rename) bool {
+			return strings.EqualFold(r.From, name) || strings.EqualFold(r.To, name)
+		})
 }
 
 // header matches one header of a request or an answer.

@@ -36,7 +36,7 @@ func (b *builder) listener() *listenerv3.Listener {
 	l := &listenerv3.Listener{
 		Name:                          ListenerName,
 		Address:                       b.listenAddress(s),
-		PerConnectionBufferLimitBytes: u32(connectionBuffer),
+		PerConnectionBufferLimitBytes: u32(b.bodyBuffer()),
 		TcpKeepalive:                  keepAlive(),
 		FilterChains: []*listenerv3.FilterChain{{Filters: []*listenerv3.Filter{{
 			Name:       connectionManager,

@@ -55,6 +55,19 @@ func parametersUsed(e *blueprints.Endpoint) []string {
 		}
 	}
 	lists := [][]blueprints.Header{e.RequestHeaders.Set, e.RequestHeaders.Add, e.ResponseHeaders.Set, e.ResponseHeaders.Add}
+	transforms := []blueprints.Transforms{e.Transforms}
+	if t := e.Policies.Transformations; t != nil && t.Enabled {
+		lists = append(lists, t.RequestHeaders.Set, t.RequestHeaders.Add, t.ResponseHeaders.Set, t.ResponseHeaders.Add)
+		transforms = append(transforms, t.Transforms)
+	}
+	for _, t := range transforms {
+		for _, p := range slices.Concat(t.Query.Defaults, t.Query.Set) {
+			text(p.Value)
+		}
+		for _, s := range slices.Concat(t.RequestBody.Steps, t.ResponseBody.Steps) {
+			text(s.Value)
+		}
+	}
 	if s := e.Static; s != nil {
 		lists = append(lists, s.Headers.Set, s.Headers.Add)
 		text(s.Text)

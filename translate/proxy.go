@@ -28,7 +28,7 @@ func (b *builder) proxy(e *blueprints.Endpoint, names []string) []*routev3.Route
 	s := settingsOf(p, e.Proxy)
 	var out []*routev3.Route
 	for _, part := range retryParts(names, s.retries, s.retryUnsafe) {
-		r := b.route(e, part.methods, p.ResponseHeaders)
+		r := b.route(e, part.methods, blueprints.Headers{})
 		a := routeAction(p, s)
 		b.limitSize(r, s)
 		if a.RetryPolicy = b.retryPolicy(s.retries, part.safe); a.RetryPolicy != nil {
@@ -36,8 +36,10 @@ func (b *builder) proxy(e *blueprints.Endpoint, names []string) []*routev3.Route
 		}
 		r.StatPrefix = RouteStat(e)
 		r.Action = &routev3.Route_Route{Route: a}
-		b.requestHeaders(r, united(united(b.bp.RequestHeaders, p.RequestHeaders), e.RequestHeaders))
-		b.rewrite(r, e, p)
+		c := b.changes(e, blueprints.Headers{})
+		b.requestHeaders(r, b.early(e, c.request))
+		b.rewrite(r, e, p, c.rewrite)
+		b.transforms(r, e)
 		out = append(out, r)
 	}
 	return out

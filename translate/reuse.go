@@ -144,6 +144,6 @@ func withoutContents(t *blueprints.TLS) *blueprints.TLS {
 func forListeners(bp *blueprints.Blueprint) blueprints.Blueprint {
 	return blueprints.Blueprint{
 		Server: bp.Server, Metrics: bp.Metrics, PathRewrite: bp.PathRewrite,
-		RequestHeaders: bp.RequestHeaders, ResponseHeaders: bp.ResponseHeaders, Policies: bp.Policies, TLS: withoutContents(bp.TLS),
+		RequestHeaders: bp.RequestHeaders, ResponseHeaders: bp.ResponseHeaders, Transforms: bp.Transforms, Policies: bp.Policies, TLS: withoutContents(bp.TLS),
 	}
 }

@@ -16,11 +16,7 @@ const maxGroups = 9
 
 // rewrite gives a route the path that the target sees. Envoy rewrites the path
 // alone and keeps the query.
-func (b *builder) rewrite(r *routev3.Route, e *blueprints.Endpoint, p *blueprints.Pool) {
-	w := e.Proxy.Rewrite
-	if w == nil {
-		w = b.bp.PathRewrite
-	}
+func (b *builder) rewrite(r *routev3.Route, e *blueprints.Endpoint, p *blueprints.Pool, w *blueprints.Rewrite) {
 	a := r.GetRoute()
 	switch {
 	case w == nil:

@@ -60,6 +60,16 @@ func serveWith(t *testing.T, blueprint string, targets map[string]string, change
 // static is the rendering of a blueprint.
 func static(t *testing.T, blueprint string) *translate.Resources {
 	t.Helper()
+	r, problems := translate.Static(parse(t, blueprint), translate.State{})
+	if r == nil {
+		t.Fatal(problems)
+	}
+	return r
+}
+
+// parse loads a blueprint, which must be right.
+func parse(t *testing.T, blueprint string) *blueprints.Blueprint {
+	t.Helper()
 	file := filepath.Join(t.TempDir(), "main.yaml")
 	if err := os.WriteFile(file, []byte(blueprint), 0o600); err != nil {
 		t.Fatal(err)
@@ -68,11 +78,7 @@ func static(t *testing.T, blueprint string) *translate.Resources {
 	if err := result.Problems.Err(); err != nil {
 		t.Fatal(err)
 	}
-	r, problems := translate.Static(result.Set.Blueprints[0], translate.State{})
-	if r == nil {
-		t.Fatal(problems)
-	}
-	return r
+	return result.Set.Blueprints[0]
 }
 
 func start(t *testing.T, dir string, config *bootstrapv3.Bootstrap, admin envoy.Address) *proxy {
@@ -134,7 +140,13 @@ func poll(t *testing.T, done func() bool) {
 // ask sends one request, with headers as "Name: value".
 func (p *proxy) ask(t *testing.T, method, path string, headers ...string) (*http.Response, string) {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), method, p.url, http.NoBody)
+	return p.send(t, method, path, "", headers...)
+}
+
+// send is ask with a body.
+func (p *proxy) send(t *testing.T, method, path, content string, headers ...string) (*http.Response, string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, p.url, strings.NewReader(content))
 	if err != nil {
 		t.Fatal(err)
 	}

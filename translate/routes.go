@@ -78,19 +78,19 @@ func (b *builder) served(e *blueprints.Endpoint) []string {
 }
 
 // route is what all routes of an endpoint have in common. Of the headers of
-// answers, those of its pool or its static answer are between the blueprint's and
-// its own.
+// answers, those of its static answer are between the blueprint's and its own.
 func (b *builder) route(e *blueprints.Endpoint, names []string, between blueprints.Headers) *routev3.Route {
 	m := b.match(e.Path)
 	m.Headers = methods(names)
-	h := united(united(b.bp.ResponseHeaders, between), e.ResponseHeaders)
+	c := b.changes(e, between)
+	h := b.early(e, c.response)
 	r := &routev3.Route{
 		Name:                    routeName(e),
 		Match:                   m,
 		ResponseHeadersToAdd:    b.headerOptions(h),
-		ResponseHeadersToRemove: h.Remove,
+		ResponseHeadersToRemove: b.removed(e, h),
 	}
-	if b.takesAway(h.Remove) {
+	if b.takesAway(h.Remove) || b.withoutPlugin(e) {
 		b.setting(r, headerFilter, &routev3.FilterConfig{Disabled: true})
 	}
 	b.plugins(r, e)
@@ -101,7 +101,8 @@ func (b *builder) route(e *blueprints.Endpoint, names []string, between blueprin
 // takesAway says that one of the names is a header of the blueprint, which
 // answerHeaders would put back.
 func (b *builder) takesAway(names []string) bool {
-	for _, list := range [][]blueprints.Header{b.bp.ResponseHeaders.Set, b.bp.ResponseHeaders.Add} {
+	answered := b.answered()
+	for _, list := range [][]blueprints.Header{answered.Set, answered.Add} {
 		for _, h := range list {
 			if slices.ContainsFunc(names, func(n string) bool { return strings.EqualFold(n, h.Name) }) {
 				return true

@@ -32,6 +32,8 @@ func (b *builder) format(t blueprints.Text, pos blueprints.Position) string {
 			s.WriteString("%REQ(" + p.Arg + ")%")
 		case p.Var == "query":
 			s.WriteString("%QUERY_PARAM(" + p.Arg + ")%")
+		case p.Var == keptVar:
+			s.WriteString("%DYNAMIC_METADATA(" + keptNamespace + ":" + p.Arg + ")%")
 		case p.Var == "param":
 			s.WriteString(parameterFormat(p.Arg))
 		default:

@@ -12,6 +12,7 @@ package translate
 
 import (
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/structpb"
 
 	"backworks/blueprints"
 )
@@ -76,6 +77,7 @@ type builder struct {
 	bp       *blueprints.Blueprint
 	sorted   []*blueprints.Endpoint // by specificity
 	paths    paths                  // of all endpoints
+	scripts  map[*blueprints.Endpoint]*structpb.Struct
 	problems blueprints.Problems
 }
 

@@ -57,23 +57,10 @@ Host names of targets are resolved now and stand in it as addresses.`,
 }
 
 func (r rendering) run(ctx context.Context, path string, stdout, stderr io.Writer) error {
-	path, err := findBlueprint(path)
+	bp, err := oneBlueprint(path, stderr)
 	if err != nil {
 		return err
 	}
-	dir, err := stateDir("", path)
-	if err != nil {
-		return err
-	}
-	result := blueprints.NewLoader(blueprints.Options{Path: path, Check: checkForFile, SelfSigned: selfSigned(dir)}).Load()
-	if len(result.Problems.Errors()) > 0 {
-		return badBlueprints{result.Problems}
-	}
-	printProblems(stderr, result.Problems)
-	if n := len(result.Set.Blueprints); n != 1 {
-		return fmt.Errorf("render %q: it has %d blueprints, name the file of one", path, n)
-	}
-	bp := result.Set.Blueprints[0]
 	if r.resources {
 		return r.writeResources(ctx, bp, stdout)
 	}

@@ -30,7 +30,7 @@ func rootCommand() *cobra.Command {
 	root.CompletionOptions.DisableDefaultCmd = true // completion.go has one
 	root.SuggestionsMinimumDistance = 2
 	root.AddCommand(
-		startCommand(), stopCommand(), initCommand(), validateCommand(), renderCommand(), bootstrapCommand(),
+		startCommand(), stopCommand(), initCommand(), validateCommand(), renderCommand(), transformCommand(), bootstrapCommand(),
 		statusCommand(), historyCommand(), rollbackCommand(), rolloutCommand(), targetCommand(),
 		schemaCommand(), healthCommand(), demoCommand(), versionCommand(), completionCommand(),
 	)

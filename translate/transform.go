@@ -1,0 +1,173 @@
+package translate
+
+import (
+	_ "embed"
+	"slices"
+
+	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	luav3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/lua/v3"
+	"google.golang.org/protobuf/types/known/structpb"
+
+	"backworks/blueprints"
+)
+
+var (
+	//go:embed lua/json.lua
+	luaJSON string
+	//go:embed lua/steps.lua
+	luaSteps string
+	//go:embed lua/message.lua
+	luaMessage string
+)
+
+// TransformScript is what transforms requests and answers, in Lua. It is the same for all
+// blueprints; Transform is what it reads.
+func TransformScript() string { return luaJSON + luaSteps + luaMessage }
+
+// transformFilter knows no operations by itself; a route has its own.
+func transformFilter() *luav3.Lua {
+	return &luav3.Lua{DefaultSourceCode: inline(TransformScript())}
+}
+
+// Transform is what the script does for an endpoint; nil where that is nothing.
+func Transform(bp *blueprints.Blueprint, e *blueprints.Endpoint) *structpb.Struct {
+	b := &builder{bp: bp}
+	return b.transform(e)
+}
+
+// changes are all changes for an endpoint. Where two speak of the same thing, the later in
+// this list holds: the blueprint's proxy, the plugin transformations, the pool, the endpoint.
+type changes struct {
+	request, response blueprints.Headers
+	transforms        []blueprints.Transforms
+	rewrite           *blueprints.Rewrite
+}
+
+func (c *changes) add(request, response blueprints.Headers, rewrite *blueprints.Rewrite, t blueprints.Transforms) {
+	c.request, c.response = united(c.request, request), united(c.response, response)
+	c.transforms = append(c.transforms, t)
+	if rewrite != nil {
+		c.rewrite = rewrite
+	}
+}
+
+// changes unites them; between are a static answer's headers.
+func (b *builder) changes(e *blueprints.Endpoint, between blueprints.Headers) changes {
+	var c changes
+	c.add(b.bp.RequestHeaders, b.bp.ResponseHeaders, b.bp.PathRewrite, b.bp.Transforms)
+	if t := b.bp.Policies.Transformations; t != nil && transformed(b.bp, e) {
+		c.add(t.RequestHeaders, t.ResponseHeaders, t.Rewrite, t.Transforms)
+	}
+	if e.Handler == blueprints.HandlerProxy {
+		if p := b.pool(e); p != nil {
+			c.add(p.RequestHeaders, p.ResponseHeaders, nil, p.Transforms)
+		}
+	}
+	c.add(blueprints.Headers{}, between, nil, blueprints.Transforms{})
+	var own *blueprints.Rewrite
+	if e.Proxy != nil {
+		own = e.Proxy.Rewrite
+	}
+	c.add(e.RequestHeaders, e.ResponseHeaders, own, e.Transforms)
+	if t := e.Policies.Transformations; t != nil && t.Enabled {
+		c.add(t.RequestHeaders, t.ResponseHeaders, t.Rewrite, t.Transforms)
+	}
+	return c
+}
+
+// transformed says that the blueprint's plugin transformations holds for an endpoint.
+func transformed(bp *blueprints.Blueprint, e *blueprints.Endpoint) bool {
+	if own := e.Policies.Transformations; own != nil {
+		return own.Enabled
+	}
+	return bp.Policies.Transformations != nil && bp.Policies.Transformations.Enabled
+}
+
+// answered are the headers of answers that no endpoint gives.
+func (b *builder) answered() blueprints.Headers {
+	h := b.bp.ResponseHeaders
+	if t := b.bp.Policies.Transformations; t != nil && t.Enabled {
+		h = united(h, t.ResponseHeaders)
+	}
+	return h
+}
+
+// withoutPlugin says that the plugin's headers on all answers are not for an endpoint's.
+func (b *builder) withoutPlugin(e *blueprints.Endpoint) bool {
+	t := b.bp.Policies.Transformations
+	return t != nil && t.Enabled && len(t.ResponseHeaders.Set)+len(t.ResponseHeaders.Add) > 0 && !transformed(b.bp, e)
+}
+
+// keptVar is the placeholder of a value that the script keeps, by its key.
+const keptVar = "kept"
+
+func keptKey(p blueprints.Part) string { return p.Var + "." + p.Arg }
+
+// early makes the headers' placeholders mean the request as the client sent it, where the
+// script changes it before Envoy fills them in.
+func (b *builder) early(e *blueprints.Endpoint, h blueprints.Headers) blueprints.Headers {
+	if !early(b.transform(e).GetFields()["request"].GetStructValue().AsMap()) {
+		return h
+	}
+	kept := func(list []blueprints.Header) []blueprints.Header {
+		list = slices.Clone(list)
+		for i := range list {
+			list[i].Value = slices.Clone(list[i].Value)
+			for j, p := range list[i].Value {
+				if p.Var == "query" || p.Var == "header" || p.Var == "path" {
+					list[i].Value[j] = blueprints.Part{Var: keptVar, Arg: keptKey(p)}
+				}
+			}
+		}
+		return list
+	}
+	h.Set, h.Add = kept(h.Set), kept(h.Add)
+	return h
+}
+
+// removed are the headers of answers that the router takes away; the script takes the one
+// that it looks at itself.
+func (b *builder) removed(e *blueprints.Endpoint, h blueprints.Headers) []string {
+	if b.transform(e).GetFields()["response"].GetStructValue().GetFields()["hide"] == nil {
+		return h.Remove
+	}
+	return slices.DeleteFunc(slices.Clone(h.Remove), isServiceTime)
+}
+
+// transforms puts what the script does for an endpoint into a route of it.
+func (b *builder) transforms(r *routev3.Route, e *blueprints.Endpoint) {
+	data := b.transform(e)
+	if data == nil {
+		return
+	}
+	b.setting(r, scriptFilter, &luav3.LuaPerRoute{FilterContext: data})
+	if data.Fields["response"].GetStructValue().GetFields()["body"] == nil {
+		return
+	}
+	// A part of a body, or a compressed one, could not be changed.
+	for _, name := range []string{"Accept-Encoding", "Range", "If-Range"} {
+		if !slices.Contains(r.RequestHeadersToRemove, name) {
+			r.RequestHeadersToRemove = append(slices.Clone(r.RequestHeadersToRemove), name)
+		}
+	}
+}
+
+// usesScript says that some endpoint needs the script.
+func (b *builder) usesScript() bool {
+	return slices.ContainsFunc(b.bp.Endpoints, func(e *blueprints.Endpoint) bool { return b.transform(e) != nil })
+}
+
+// bodyBuffer is what Envoy holds of a body: all of the largest that the script changes, and
+// no less than otherwise. Envoy has one limit for a listener.
+func (b *builder) bodyBuffer() int {
+	n := connectionBuffer
+	for _, e := range b.bp.Endpoints {
+		data := b.transform(e)
+		for _, way := range []string{"request", "response"} {
+			if body := data.GetFields()[way].GetStructValue().GetFields()["body"]; body != nil {
+				n = max(n, int(body.GetStructValue().Fields["max"].GetNumberValue()))
+			}
+		}
+	}
+	return n
+}
