@@ -115,12 +115,15 @@ type Metrics struct {
 // Algorithm is how a pool spreads requests over its targets.
 type Algorithm string
 
-// The algorithms; Random and IPHash do not follow the targets' weights.
+// The algorithms; Random and IPHash do not follow the targets' weights. RingHash and
+// Maglev follow them by the keys there are.
 const (
 	WeightedRoundRobin Algorithm = "weighted_round_robin"
 	RoundRobin         Algorithm = "round_robin"
 	IPHash             Algorithm = "ip_hash"
 	LeastConnections   Algorithm = "least_connections"
+	RingHash           Algorithm = "ring_hash"
+	Maglev             Algorithm = "maglev"
 	Random             Algorithm = "random"
 )
 
@@ -130,6 +133,7 @@ type Pool struct {
 	Name      string
 	Targets   []*Target
 	Algorithm Algorithm
+	Balancing
 	// Breaker and HealthCheck are nil where the blueprint has none.
 	Breaker     *Breaker
 	HealthCheck *HealthCheck
@@ -140,6 +144,8 @@ type Pool struct {
 	ConnectTimeout time.Duration
 	// Retries are tries after the first one; 0 by default.
 	Retries int
+	// Retry says more of them; nil where the blueprint does not.
+	Retry *Retry
 	// RetryUnsafe replays POST and PATCH after an answer too; by default only
 	// when they never reached a target.
 	RetryUnsafe bool
@@ -250,8 +256,10 @@ type ProxyRoute struct {
 	Timeout      *time.Duration
 	Traffic      Traffic
 	Retries      *int
+	Retry        *Retry
 	PreserveHost *bool
 	RetryUnsafe  *bool
+	Routing
 
 	written string // Pool as in the file
 	step    *step

@@ -47,7 +47,7 @@ type flowPoint struct {
 
 // statOf begins the names of a pool's or endpoint's statistics.
 func poolStat(p *blueprints.Pool) string {
-	return "cluster." + strings.ReplaceAll(translate.ClusterName(p), ":", "_") + ".upstream_rq_"
+	return "cluster." + strings.ReplaceAll(translate.StatName(p), ":", "_") + ".upstream_rq_"
 }
 
 func endpointStat(e *blueprints.Endpoint) string {

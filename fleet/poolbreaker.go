@@ -25,6 +25,9 @@ const (
 	maxFactor = 10_000
 	// maxDrop is what is shed at most, so that some trials come.
 	maxDrop = 0.999
+	// firstPart is the part of the requests that a trial gets, beside a fallback, until it
+	// is known how many come.
+	firstPart = 0.1
 )
 
 // Counters of a cluster that tell of requests which no target got.
@@ -232,7 +235,11 @@ func (b *poolBreaker) trickle(p *blueprints.Pool, others, tried float64) (factor
 	if others == 0 {
 		calls = max(1, float64(p.Breaker.HalfOpenMaxCalls)/3) // Envoy sheds by chance
 	}
-	if came := b.flow.rate * trialLook.Seconds(); came > calls {
+	rate := b.flow.rate
+	if others == 0 && p.Fallback != nil {
+		rate = b.rateWithFallback()
+	}
+	if came := rate * trialLook.Seconds(); came > calls {
 		wanted = calls / came
 	}
 	switch {
@@ -242,6 +249,16 @@ func (b *poolBreaker) trickle(p *blueprints.Pool, others, tried float64) (factor
 		return 1, 0
 	}
 	return uint32(max(1, min(maxFactor, math.Ceil(tried*(1-wanted)/(wanted*others))))), 0
+}
+
+// rateWithFallback is the rate of the requests for a pool whose fallback takes what it
+// does not: known by the part that it gets. At first, when it got nothing, it is taken
+// for one of which a trial gets firstPart.
+func (b *poolBreaker) rateWithFallback() float64 {
+	if b.sharedFor == "" {
+		return 1 / (firstPart * trialLook.Seconds())
+	}
+	return b.flow.rate / (1 - b.drop)
 }
 
 // near says that two shares do not differ twofold.

@@ -98,20 +98,34 @@ func grpcAction(p *blueprints.Pool, r *blueprints.ProxyRoute) *routev3.RouteActi
 		// What never reached a target is sent again by the client in any case.
 		a.RetryPolicy = &routev3.RetryPolicy{RetryOn: grpcRetryOn, NumRetries: u32(s.retries)}
 	}
-	if p.Algorithm == blueprints.IPHash {
-		// The caller is the client itself: by its channel it keeps to one target
-		// (proposal A42).
-		a.HashPolicy = []*routev3.RouteAction_HashPolicy{{
-			PolicySpecifier: &routev3.RouteAction_HashPolicy_FilterState_{
-				FilterState: &routev3.RouteAction_HashPolicy_FilterState{Key: "io.grpc.channel_id"},
-			},
-		}}
-	}
+	a.HashPolicy = grpcHashPolicies(p)
 	a.ClusterSpecifier = &routev3.RouteAction_Cluster{Cluster: ClusterName(p)}
 	if grpcSplit(p) {
 		a.ClusterSpecifier = grpcWeightedClusters(p)
 	}
 	return a
+}
+
+// grpcHashPolicies are of the two forms that gRPC has (proposal A42).
+func grpcHashPolicies(p *blueprints.Pool) []*routev3.RouteAction_HashPolicy {
+	// The caller is the client itself: by its channel it keeps to one target.
+	channel := &routev3.RouteAction_HashPolicy{PolicySpecifier: &routev3.RouteAction_HashPolicy_FilterState_{
+		FilterState: &routev3.RouteAction_HashPolicy_FilterState{Key: "io.grpc.channel_id"},
+	}}
+	if p.Algorithm == blueprints.IPHash {
+		return []*routev3.RouteAction_HashPolicy{channel}
+	}
+	var out []*routev3.RouteAction_HashPolicy
+	for i, h := range hashPolicies(p) {
+		switch k := p.HashOn[i]; {
+		case k.Header != "":
+			out = append(out, h)
+		case k.Cookie == "" && k.Query == "":
+			channel.Terminal = h.Terminal
+			out = append(out, channel)
+		}
+	}
+	return out
 }
 
 // grpcWeightedClusters shares calls out over the clusters of a pool's targets.
