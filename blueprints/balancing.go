@@ -61,13 +61,13 @@ type RetryBudget struct {
 func (d *decoder) balancing(p *Pool, s *poolSpec) {
 	p.HashOn = d.hashKeys(&s.LoadBalancing, p.Algorithm)
 	p.SlowStart = d.slowStart(p, s)
-	p.Sessions = d.sessions(p, &s.Sessions)
 	p.Limits = Limits{
 		MaxConnections: s.Limits.MaxConnections.or(0), MaxPending: s.Limits.MaxPending.or(0), MaxRequests: s.Limits.MaxRequests.or(0),
 	}
 	if s.Fallback.given() {
 		p.Fallback = said(d.poolRef(s.Fallback), true)
 	}
+	p.Sessions = d.sessions(p, &s.Sessions)
 	if b := s.Limits.RetryBudget; b.given() {
 		p.Limits.RetryBudget = &RetryBudget{Percent: b.Percent.or(50), MinConcurrency: b.MinConcurrency.or(50)}
 	}
@@ -135,6 +135,10 @@ func (d *decoder) slowStart(p *Pool, s *poolSpec) *SlowStart {
 func (d *decoder) sessions(p *Pool, s *sessionsSpec) *Sessions {
 	if !s.given() || !s.Enabled.or(true) {
 		return nil
+	}
+	if p.Fallback != nil {
+		// Envoy looks for the session's target in the cluster of the route alone.
+		d.fail(s.at, "does not work with a fallback: use load_balancing {algorithm: ring_hash, hash_on: {cookie: NAME, ttl: 0}}, or take the fallback out")
 	}
 	d.headerToken(s.Cookie, "a cookie's name")
 	if s.Path.given() {
