@@ -45,20 +45,18 @@ func TestFallback(t *testing.T) {
 	if status, body := s.get(s.proxy + "/health"); status != 200 {
 		t.Errorf("health: %d %s", status, body)
 	}
-	b.status.Store(0)
-	s.until("b is closed", func() bool { return p.breakerOf("b") == "Closed" })
 	a.status.Store(0)
-	s.until("a is closed", func() bool { return p.breakerOf("a") == "Closed" })
-	all := func(x *backend) func() bool {
-		return func() bool {
-			from := x.asked.Load()
-			for range 50 {
-				s.get(s.proxy + "/")
-			}
-			return x.asked.Load()-from >= 50
-		}
-	}
+	b.status.Store(0)
+	s.until("they are closed", func() bool { return p.breakerOf("a") == "Closed" && p.breakerOf("b") == "Closed" })
 	l.end(t)
+	s.until("answers and requests are told", func() bool {
+		for _, f := range p.telemetry("").Pools {
+			if f.Pool == "default" {
+				return f.Requests > 100 && f.Classes["2xx"] > f.Requests && f.Classes["5xx"] > 5 // with those of the fallback
+			}
+		}
+		return false
+	})
 	before := reserve.asked.Load()
 	for range 50 {
 		s.get(s.proxy + "/")
@@ -66,15 +64,46 @@ func TestFallback(t *testing.T) {
 	if n := reserve.asked.Load() - before; n > 0 {
 		t.Errorf("the fallback got %d of 50 after the pool was well", n)
 	}
+}
+
+// TestFallbackByChecks: the fallback has the requests while health checks fail, and no
+// longer; with neither, clients are told as JSON.
+func TestFallbackByChecks(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	a, b, reserve := newBackend(t, "a"), newBackend(t, "b"), newBackend(t, "reserve")
+	s.write("main.yaml", fellBack(s, "      health_check: {interval: 100ms, timeout: 1}\n", reserve, a, b))
+	s.startTwo()
+	l := run(200, func(int) string { return s.proxy + "/" }, well)
+	all := func(to ...*backend) func() bool {
+		return func() bool {
+			var before, after int64
+			for _, x := range to {
+				before += x.asked.Load()
+			}
+			for range 50 {
+				s.get(s.proxy + "/")
+			}
+			for _, x := range to {
+				after += x.asked.Load()
+			}
+			return after-before >= 50
+		}
+	}
+	s.until("the pool has all", all(a, b))
 	a.sick.Store(true)
+	s.until("b has all", all(b))
 	b.sick.Store(true)
-	s.until("by its checks the pool is out", all(reserve))
+	s.until("the fallback has all", all(reserve))
+	b.sick.Store(false)
+	s.until("b has all again", all(b))
+	b.sick.Store(true)
+	s.until("the fallback has all again", all(reserve))
+	l.end(t)
 	reserve.stop()
 	if status, body := s.get(s.proxy + "/"); status != 503 || !strings.Contains(body, `"error":"service_unavailable"`) {
 		t.Errorf("with neither: %d %s", status, body)
 	}
-	a.sick.Store(false)
-	s.until("a serves", all(&a.backend))
 }
 
 // TestRoutingEditsLoseNothing: what the keys of docs/routing.md change comes and goes

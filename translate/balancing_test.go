@@ -255,19 +255,20 @@ func TestLeastRequest(t *testing.T) {
 	t.Cleanup(b.Close)
 	p := serve(t, `plugins: {proxy: {config: {targets: [$A, $B], load_balancing: least_request}}}`, map[string]string{"A": a, "B": b.URL})
 	var wg sync.WaitGroup
-	for range 20 {
+	const n = 40
+	for i := range int64(n) {
 		wg.Go(func() {
 			c := http.Client{Timeout: 10 * time.Second}
 			if resp, err := c.Get(p.url + "/x"); err == nil {
 				_ = resp.Body.Close()
 			}
 		})
-		poll(t, func() bool { return fast.Load()+held.Load() > 0 })
+		poll(t, func() bool { return fast.Load()+held.Load() > i })
 	}
-	poll(t, func() bool { return fast.Load()+held.Load() == 20 })
 	close(hold)
 	wg.Wait()
-	if held.Load() > 10 {
-		t.Errorf("the target that does not answer got %d of 20", held.Load())
+	// Of the two targets that Envoy draws both are this one in a quarter of the cases.
+	if held.Load() > n*6/10 {
+		t.Errorf("the target that does not answer got %d of %d", held.Load(), n)
 	}
 }

@@ -19,12 +19,15 @@ import (
 // requests and connections at the clusters inside; their health checks, breakers and
 // assignments are as without it.
 
+// Fallback ends the names of these clusters; those of pools have no slash.
+const Fallback = "/fallback"
+
 // clusterFor is the name of the cluster that a route to p leads to.
 func clusterFor(p *blueprints.Pool) string {
 	if p.Fallback == nil {
 		return ClusterName(p)
 	}
-	return ClusterName(p) + "/fallback" // pools' names have no slash
+	return ClusterName(p) + Fallback
 }
 
 // StatName is the name of the cluster at which Envoy counts the answers to requests for p.

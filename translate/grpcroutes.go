@@ -4,7 +4,6 @@ import (
 	"slices"
 
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
-	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"backworks/blueprints"
 )
@@ -37,16 +36,16 @@ func (b *builder) grpcRoutes() []*routev3.Route {
 		if !grpcMeets(e) {
 			continue
 		}
-		r := &routev3.Route{
-			Name: routeName(e), Match: grpcMatch(e.Path),
-			Action: &routev3.Route_NonForwardingAction{NonForwardingAction: &routev3.NonForwardingAction{}},
-		}
 		if e.Handler == blueprints.HandlerProxy {
-			if p := b.pool(e); p != nil {
-				r.Action = &routev3.Route_Route{Route: grpcAction(p, e.Proxy)}
+			if ways := b.grpcWays(e); len(ways) > 0 {
+				out = append(out, ways...)
+				continue
 			}
 		}
-		out = append(out, r)
+		out = append(out, &routev3.Route{
+			Name: routeName(e), Match: grpcMatch(e.Path),
+			Action: &routev3.Route_NonForwardingAction{NonForwardingAction: &routev3.NonForwardingAction{}},
+		})
 	}
 	return out
 }
@@ -99,10 +98,7 @@ func grpcAction(p *blueprints.Pool, r *blueprints.ProxyRoute) *routev3.RouteActi
 		a.RetryPolicy = &routev3.RetryPolicy{RetryOn: grpcRetryOn, NumRetries: u32(s.retries)}
 	}
 	a.HashPolicy = grpcHashPolicies(p)
-	a.ClusterSpecifier = &routev3.RouteAction_Cluster{Cluster: ClusterName(p)}
-	if grpcSplit(p) {
-		a.ClusterSpecifier = grpcWeightedClusters(p)
-	}
+	grpcTo(a, grpcPart{p, 1})
 	return a
 }
 
@@ -126,15 +122,4 @@ func grpcHashPolicies(p *blueprints.Pool) []*routev3.RouteAction_HashPolicy {
 		}
 	}
 	return out
-}
-
-// grpcWeightedClusters shares calls out over the clusters of a pool's targets.
-func grpcWeightedClusters(p *blueprints.Pool) *routev3.RouteAction_WeightedClusters {
-	w := new(routev3.WeightedCluster)
-	for i, weight := range targetWeights(p) {
-		w.Clusters = append(w.Clusters, &routev3.WeightedCluster_ClusterWeight{
-			Name: grpcTargetCluster(p, i), Weight: wrapperspb.UInt32(max(1, weight)),
-		})
-	}
-	return &routev3.RouteAction_WeightedClusters{WeightedClusters: w}
 }
