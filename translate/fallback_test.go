@@ -100,3 +100,77 @@ plugins:
 		}
 	}
 }
+
+// The pools of one chain may speak different protocols, each over TLS or not.
+func TestFallbackSpeaksOtherProtocol(t *testing.T) {
+	t.Parallel()
+	protocol := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, r.Proto) })
+	one := httptest.NewServer(protocol)
+	t.Cleanup(one.Close)
+	two := httptest.NewUnstartedServer(protocol)
+	two.Config.Protocols = new(http.Protocols)
+	two.Config.Protocols.SetUnencryptedHTTP2(true)
+	two.Start()
+	t.Cleanup(two.Close)
+	p := serve(t, `
+plugins:
+  proxy:
+    config:
+      upstreams:
+        one: {targets: [$ONE]}
+        two: {targets: [$TWO], protocol: http2}
+        gone: {targets: [http://$GONE], fallback: two, `+gone+`}
+        gone2: {targets: [http://$GONE], protocol: http2, fallback: one, `+gone+`}
+        goneTLS: {targets: [https://$GONE], fallback: two, `+gone+`}
+        one-first: {targets: [$ONE], fallback: two}
+        two-first: {targets: [$TWO], protocol: http2, fallback: one}
+endpoints:
+  - {path: /a, upstream: gone}
+  - {path: /b, upstream: gone2}
+  - {path: /c, upstream: goneTLS}
+  - {path: /d, upstream: one-first}
+  - {path: /e, upstream: two-first}
+`, map[string]string{"ONE": one.URL, "TWO": two.URL, "GONE": closedPort(t)})
+	for path, want := range map[string]string{"/a": "HTTP/2.0", "/b": "HTTP/1.1", "/c": "HTTP/2.0", "/d": "HTTP/1.1", "/e": "HTTP/2.0"} {
+		var body string
+		poll(t, func() bool {
+			var resp *http.Response
+			resp, body = p.ask(t, "GET", path)
+			return resp.StatusCode == 200
+		})
+		if body != want {
+			t.Errorf("%s: %s, want %s", path, body, want)
+		}
+	}
+}
+
+// A fallback by TLS is verified by its own rules.
+func TestFallbackByTLS(t *testing.T) {
+	t.Parallel()
+	f := newFolder(t)
+	p := serve(t, `
+plugins:
+  proxy:
+    config:
+      upstreams:
+        good: {targets: [$TLS], resolve: envoy, tls: {ca: $DIR/ca.pem}}
+        bad: {targets: [$TLS], resolve: envoy, tls: {ca: $DIR/ca.pem, sni: another.example}}
+        to-good: {targets: [http://$GONE], fallback: good, `+gone+`}
+        to-bad: {targets: [http://$GONE], fallback: bad, `+gone+`}
+endpoints:
+  - {path: /good, upstream: to-good}
+  - {path: /bad, upstream: to-bad}
+`, map[string]string{"DIR": f.dir, "TLS": f.upstream(false, 0, "localhost"), "GONE": closedPort(t)})
+	poll(t, func() bool {
+		resp, _ := p.ask(t, "GET", "/good")
+		return resp.StatusCode == 200 && resp.Header.Get("X-Sni") == "localhost" && strings.HasPrefix(resp.Header.Get("X-Host"), "localhost:")
+	})
+	for range 10 {
+		if resp, body := p.ask(t, "GET", "/bad"); resp.StatusCode != 503 {
+			t.Errorf("%d %s", resp.StatusCode, body)
+		}
+	}
+}
+
+// gone is for a pool whose breaker opens at once.
+const gone = "circuit_breaker: {failure_threshold: 1, recovery_timeout: 1h}"
