@@ -165,11 +165,11 @@ func (p *part) replaces(was *part) bool {
 		slices.EqualFunc(p.endpoints, was.endpoints, sameRoute)
 }
 
-func sameName(a, b *Pool) bool { return a.Name == b.Name }
+func sameName(a, b *Pool) bool { return a.Name == b.Name && Alike(a.Fallback, b.Fallback) }
 
 func sameRoute(a, b *Endpoint) bool {
 	return a == b || a.Name == b.Name && slices.Equal(a.Methods, b.Methods) && Alike(a.Path, b.Path) &&
-		(a.Proxy == nil) == (b.Proxy == nil) && (a.Proxy == nil || a.Proxy.Pool == b.Proxy.Pool)
+		(a.Proxy == nil) == (b.Proxy == nil) && (a.Proxy == nil || Alike(a.Proxy.refs(), b.Proxy.refs()))
 }
 
 // replace puts one part in the place of another in b, whose lists are its own; false:

@@ -118,21 +118,33 @@ func (a *attempt) checkReferences(pools map[string]bool) {
 		for _, x := range p.own {
 			own[x.Name] = true
 		}
-		for _, e := range p.endpoints {
-			if e.Proxy == nil || pools[e.Proxy.Pool] || own[e.Proxy.Pool] {
-				continue
+		missing := func(r PoolRef) {
+			if pools[r.Pool] || own[r.Pool] {
+				return
 			}
-			message := messages[e.Proxy.written]
+			message := messages[r.written]
 			switch {
 			case message != "":
 			case len(messages) < maxSuggested:
-				message = unknownPool(e.Proxy, known)
-				messages[e.Proxy.written] = message
+				message = unknownPool(r, known)
+				messages[r.written] = message
 			default:
-				message = "there is no pool " + quote(e.Proxy.written)
+				message = "there is no pool " + quote(r.written)
 			}
-			files := append(a.formerly(e.Proxy.Pool), p.path)
-			a.report(Problem{Position: e.Proxy.Position, Path: e.Proxy.step.String(), Message: message}, files...)
+			a.report(Problem{Position: r.Position, Path: r.step.String(), Message: message}, append(a.formerly(r.Pool), p.path)...)
+		}
+		for _, x := range slices.Concat(p.pools, p.own) {
+			if x.Fallback != nil {
+				missing(*x.Fallback)
+			}
+		}
+		for _, e := range p.endpoints {
+			if e.Proxy == nil {
+				continue
+			}
+			for _, r := range e.Proxy.refs() {
+				missing(r)
+			}
 		}
 	}
 }
@@ -141,7 +153,7 @@ func (a *attempt) checkReferences(pools map[string]bool) {
 // be many to compare with.
 const maxSuggested = 20
 
-func unknownPool(r *ProxyRoute, known []string) string {
+func unknownPool(r PoolRef, known []string) string {
 	if r.written == "" {
 		return "there is no pool for the endpoint: add targets to plugins.proxy.config, or name an upstream"
 	}

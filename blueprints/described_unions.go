@@ -3,6 +3,7 @@ package blueprints
 import (
 	"reflect"
 	"slices"
+	"strings"
 )
 
 func self[T any]() []inner { return []inner{{"", reflect.TypeFor[T]()}} }
@@ -34,15 +35,16 @@ func (*targetSpec) inside() []inner    { return self[targetSpec]() }
 func (*loadBalancing) schema(s *schema, _ *field) object {
 	names := anyOf(object{"enum": algorithmNames}, environment())
 	one := func(key string) object {
-		return object{"type": "object", "properties": object{key: names}, "required": []string{key}, "additionalProperties": false}
+		hashOn := s.of(reflect.TypeFor[list[hashSpec]](), fieldOf[loadBalancingMap]("hash_on"))
+		return object{"type": "object", "properties": object{key: names, "hash_on": hashOn}, "required": []string{key}, "additionalProperties": false}
 	}
 	return anyOf(object{"enum": algorithmNames}, environment(), one("algorithm"), one("type"), one("strategy"))
 }
 
 func (*loadBalancing) kind(*field) string {
-	return "`weighted_round_robin`, `round_robin`, `ip_hash`, `least_connections`, `random`; or {algorithm: one of them}"
+	return "`" + strings.Join(algorithmNames[:ourAlgorithms], "`, `") + "`; or a mapping"
 }
-func (*loadBalancing) inside() []inner { return nil }
+func (*loadBalancing) inside() []inner { return self[loadBalancingMap]() }
 
 func (*free) schema(*schema, *field) object { return object{} }
 func (*free) kind(*field) string            { return "anything" }

@@ -45,40 +45,6 @@ type Blueprint struct {
 	private Private
 }
 
-// Nodes says which Envoys get a blueprint; without any rule it fits all.
-type Nodes struct {
-	Position
-	// IDs and Clusters are exact names or globs, Metadata is compared for equality.
-	IDs, Clusters []string
-	Metadata      map[string]string
-	// GRPC says that proxyless gRPC clients are expected among them. It chooses
-	// no node: those that come are served in any case.
-	GRPC bool
-}
-
-// Rollout says how a new version reaches the Envoys that get a blueprint.
-type Rollout struct {
-	Position
-	// Canary is how many Envoys get it first, 1 by default; 0: all at once.
-	Canary int
-	// Steps are per cents of the Envoys, ascending, which get it before all do.
-	Steps []float64
-	// Watch is how long a step is watched once it has acknowledged; 0 by default.
-	Watch time.Duration
-	// MaxRefused is how many Envoys have to refuse it behind the canaries for all to go
-	// back; 5 % by default.
-	MaxRefused Share
-	// MaxErrors is how much larger the share of 5xx answers may be, in per cent of all
-	// answers, where a step is watched than elsewhere; 0: errors do not count.
-	MaxErrors float64
-}
-
-// Share is a number, or a per cent of a whole when Percent is not 0.
-type Share struct {
-	Count   int
-	Percent float64
-}
-
 // Server is the address that the proxy listens on, and its limits.
 type Server struct {
 	Position
@@ -118,12 +84,15 @@ type Metrics struct {
 // Algorithm is how a pool spreads requests over its targets.
 type Algorithm string
 
-// The algorithms; Random and IPHash do not follow the targets' weights.
+// The algorithms; Random and IPHash do not follow the targets' weights. RingHash and
+// Maglev follow them by the keys there are.
 const (
 	WeightedRoundRobin Algorithm = "weighted_round_robin"
 	RoundRobin         Algorithm = "round_robin"
 	IPHash             Algorithm = "ip_hash"
 	LeastConnections   Algorithm = "least_connections"
+	RingHash           Algorithm = "ring_hash"
+	Maglev             Algorithm = "maglev"
 	Random             Algorithm = "random"
 )
 
@@ -133,6 +102,7 @@ type Pool struct {
 	Name      string
 	Targets   []*Target
 	Algorithm Algorithm
+	Balancing
 	// Breaker and HealthCheck are nil where the blueprint has none.
 	Breaker     *Breaker
 	HealthCheck *HealthCheck
@@ -143,6 +113,8 @@ type Pool struct {
 	ConnectTimeout time.Duration
 	// Retries are tries after the first one; 0 by default.
 	Retries int
+	// Retry says more of them; nil where the blueprint does not.
+	Retry *Retry
 	// RetryUnsafe replays POST and PATCH after an answer too; by default only
 	// when they never reached a target.
 	RetryUnsafe bool
@@ -261,8 +233,10 @@ type ProxyRoute struct {
 	Timeout      *time.Duration
 	Traffic      Traffic
 	Retries      *int
+	Retry        *Retry
 	PreserveHost *bool
 	RetryUnsafe  *bool
+	Routing
 
 	written string // Pool as in the file
 	step    *step

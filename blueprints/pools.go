@@ -47,11 +47,17 @@ func (d *decoder) pool(name string, a at, s *poolSpec) *Pool {
 	case len(s.Targets.items) == 0:
 		d.fail(s.Targets.at, "must have at least one target")
 	}
+	d.balancing(p, s)
 	d.targets(p, s)
 	d.protocol(p, s)
 	d.poolTLS(p, &s.TLS)
 	d.timeouts(p, s)
+	d.retry(&s.Retry, s)
+	if s.Retry.given() && !s.RetryAttempts.given() { // to say how is to want one
+		s.RetryAttempts = integer{at: s.Retry.at, v: 1, src: "1"}
+	}
 	d.retries(p, s)
+	p.Retry = d.retryPolicy(&s.Retry)
 	d.healthCheck(p, s)
 	d.breaker(p, s)
 	d.halfOpens(p, s)

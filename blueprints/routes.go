@@ -30,6 +30,7 @@ func (d *decoder) route(e *Endpoint, s *endpointSpec, r *routeSpec) *Pool {
 		}
 		upstream = r.Upstream
 	}
+	d.routing(e.Proxy, r, upstream.at)
 	if r.Targets.given() {
 		if upstream.given() {
 			d.fail(upstream.at, "the endpoint has targets of its own: take one of the two out")
@@ -75,6 +76,7 @@ func (d *decoder) sameMethod(e *Endpoint, r *routeSpec) {
 func (d *decoder) override(p *ProxyRoute, r *routeSpec) {
 	p.Timeout = said(r.Timeout.v, r.Timeout.given())
 	p.Traffic = r.traffic()
+	d.retry(&r.Retry, &r.poolSpec)
 	if r.RetryAttempts.given() {
 		p.Retries = &r.RetryAttempts.v
 	}
@@ -84,7 +86,8 @@ func (d *decoder) override(p *ProxyRoute, r *routeSpec) {
 	if r.RetryUnsafe.given() {
 		p.RetryUnsafe = &r.RetryUnsafe.v
 	}
-	for _, a := range []at{r.LoadBalancing.at, r.CircuitBreaker.at, r.HealthCheck.at, r.ConnectTimeout.at, r.Resolve.at, r.Protocol.at} {
+	p.Retry = d.retryPolicy(&r.Retry)
+	for _, a := range append(r.belongsToPool(), r.LoadBalancing.at, r.CircuitBreaker.at, r.HealthCheck.at, r.ConnectTimeout.at, r.Resolve.at, r.Protocol.at) {
 		if a.given() {
 			d.fail(a, "belongs to a pool, and the endpoint has no targets of its own: set it there")
 		}

@@ -85,7 +85,7 @@ type proxyConfig struct {
 	Metrics     metricsSpec         `yaml:"metrics" doc:"What /metrics shows."`
 	PathRewrite rewriteSpec         `yaml:"path_rewrite" doc:"Changes the path of every request to a target."`
 
-	_ ignored `yaml:"max_connections" doc:"has no effect: use server.max_connections"`
+	_ ignored `yaml:"max_connections" doc:"has no effect: use server.max_connections for clients, limits.max_connections for targets"`
 }
 
 type metricsSpec struct {

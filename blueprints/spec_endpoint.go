@@ -69,6 +69,7 @@ type routeSpec struct {
 	StripPrefix str         `yaml:"strip_prefix" doc:"As path_rewrite.strip_prefix."`
 	AddPrefix   str         `yaml:"add_prefix" doc:"As path_rewrite.add_prefix."`
 	poolSpec
+	routingSpec
 
 	_ ignored `yaml:"preserve_path" doc:"has no effect: the path stays as it is, behind that of the target's url; path gives another"`
 }

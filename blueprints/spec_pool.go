@@ -4,7 +4,7 @@ package blueprints
 // default, upstreams.<name> of another, and an endpoint's proxy of its own.
 type poolSpec struct {
 	Targets        list[targetSpec] `yaml:"targets" doc:"The servers of the pool; a string stands for a target's url."`
-	LoadBalancing  loadBalancing    `yaml:"load_balancing" default:"weighted_round_robin" doc:"How requests are spread over the targets. ip_hash and random do not follow weights."`
+	LoadBalancing  loadBalancing    `yaml:"load_balancing" default:"weighted_round_robin" doc:"How requests are spread over the targets. ip_hash and random do not follow weights; ring_hash and maglev keep requests alike in hash_on at one target."`
 	CircuitBreaker breakerSpec      `yaml:"circuit_breaker" doc:"Takes a failing target out for a while. Failures are the statuses 500 and 502 to 599, unless failures says otherwise, and connection errors. Without it, none is taken out."`
 	HealthCheck    healthCheckSpec  `yaml:"health_check,health_checks" doc:"Asks each target for its health: true, false, or a mapping. What a target's own health_check does not say, holds from here."`
 	Timeout        duration         `yaml:"timeout" default:"30s" min:"0" doc:"How long a request may take, retries included; a target's own goes first. 0 is no limit, for streams."`
@@ -15,13 +15,15 @@ type poolSpec struct {
 	Resolve        str              `yaml:"resolve" enum:"backworks|envoy" default:"backworks" doc:"Who looks up the targets' host names. With envoy, for fleets whose DNS differs, weights stay as they were when the cluster was made."`
 	TLS            poolTLSSpec      `yaml:"tls" doc:"How HTTPS is spoken to targets whose URLs have it."`
 
+	Retry retrySpec `yaml:"retry" doc:"When and how a request is tried again: a number of retries, or a mapping."`
+
+	balancingSpec
 	protocolSpec
 	transformsSpec
 
 	_ ignored `yaml:"health_check_interval" doc:"has no effect: use health_check.interval"`
 	_ ignored `yaml:"capture" doc:"has no effect: requests are not captured"`
 	_ ignored `yaml:"body_transform" doc:"has no effect: use transform_request.body or transform_response.body"`
-	_ ignored `yaml:"sticky_sessions" doc:"has no effect: use load_balancing: ip_hash"`
 }
 
 // transformsSpec are the changes to requests and answers, in every spelling.

@@ -55,24 +55,28 @@ func (s *targetSpec) decode(d *decoder, n *yaml.Node, p *step, f *field) {
 // loadBalancing is an algorithm's name, or a mapping with it.
 type loadBalancing struct {
 	at
-	v Algorithm
+	v      Algorithm
+	hashOn list[hashSpec]
 }
 
 type loadBalancingMap struct {
 	at
-	Algorithm str `yaml:"algorithm,type,strategy" required:"true" doc:"The algorithm."`
+	Algorithm str            `yaml:"algorithm,type,strategy" required:"true" doc:"The algorithm, as load_balancing alone."`
+	HashOn    list[hashSpec] `yaml:"hash_on" single:"true" default:"client_address" doc:"For ring_hash and maglev: what of a request chooses the target. Of several, the first that the request has; a request that has none goes to any target."`
 }
 
-// algorithms in every spelling; the first five are ours.
-var algorithmNames = []string{"weighted_round_robin", "round_robin", "ip_hash", "least_connections", "random",
-	"weighted", "Weighted", "WeightedRoundRobin", "RoundRobin", "IpHash", "IPHash", "LeastConnections", "Random"}
+// algorithms in every spelling; the first ourAlgorithms are those to suggest.
+var algorithmNames = []string{"weighted_round_robin", "round_robin", "least_connections", "random", "ip_hash", "ring_hash", "maglev",
+	"least_request", "weighted", "Weighted", "WeightedRoundRobin", "RoundRobin", "IpHash", "IPHash", "LeastConnections", "Random"}
+
+const ourAlgorithms = 7
 
 func (s *loadBalancing) decode(d *decoder, n *yaml.Node, p *step, _ *field) {
 	var name str
 	if n.Kind == yaml.MappingNode {
 		var m loadBalancingMap
 		d.object(reflect.ValueOf(&m).Elem(), n, p)
-		name = m.Algorithm
+		name, s.hashOn = m.Algorithm, m.HashOn
 	} else {
 		name.decode(d, n, p, nil)
 	}
@@ -81,7 +85,7 @@ func (s *loadBalancing) decode(d *decoder, n *yaml.Node, p *step, _ *field) {
 	}
 	s.at = name.at
 	if !contains(algorithmNames, name.v) {
-		message := oneOf(algorithmNames[:5], name.v, name.src)
+		message := oneOf(algorithmNames[:ourAlgorithms], name.v, name.src)
 		d.fail(s.at, message...)
 		return
 	}
@@ -94,7 +98,11 @@ func algorithm(name string) Algorithm {
 		return RoundRobin
 	case "iphash":
 		return IPHash
-	case "leastconnections":
+	case "ringhash":
+		return RingHash
+	case "maglev":
+		return Maglev
+	case "leastconnections", "leastrequest":
 		return LeastConnections
 	case "random":
 		return Random

@@ -231,3 +231,24 @@ func TestProxylessFailures(t *testing.T) {
 		})
 	}
 }
+
+// TestProxylessSplit: calls are split over pools by weight, and by a header no call goes
+// to a canary that does not have it.
+func TestProxylessSplit(t *testing.T) {
+	t.Parallel()
+	for name, dial := range callers {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			m := newMesh(t)
+			m.write("main.yaml", m.blueprint("{}", "      upstreams: {a: {targets: [$0]}, b: {targets: [$1]}, c: {targets: [$2]}}\n",
+				"  - {path: /grpc.health.v1.Health/*, config: {proxy: {split: {a: 3, b: 1, c: 0}, canary: {upstream: c, headers: {x-beta: \"1\"}}}}}\n"))
+			m.start("--xds-listen", m.server).live()
+			c := dial(t, m.server)
+			m.follows(c, "greeter-api", [3]bool{true, true, false})
+			const n = 400
+			if got := m.shares(c, "greeter-api", n); got[0] < n*6/10 || got[0] > n*9/10 || got[2] > 0 {
+				t.Errorf("shares %v of %d, want 3 to 1", got, n)
+			}
+		})
+	}
+}

@@ -45,13 +45,16 @@ type flowPoint struct {
 	p50, p95, p99, retries float32
 }
 
+// requestStat ends what the names of the statistics of a cluster or route begin with.
+const requestStat = ".upstream_rq_"
+
 // statOf begins the names of a pool's or endpoint's statistics.
 func poolStat(p *blueprints.Pool) string {
-	return "cluster." + strings.ReplaceAll(translate.ClusterName(p), ":", "_") + ".upstream_rq_"
+	return "cluster." + strings.ReplaceAll(translate.StatName(p), ":", "_") + requestStat
 }
 
 func endpointStat(e *blueprints.Endpoint) string {
-	return "vhost." + translate.RouteName + ".route." + translate.RouteStat(e) + ".upstream_rq_"
+	return "vhost." + translate.RouteName + ".route." + translate.RouteStat(e) + requestStat
 }
 
 const listenerStat = "http." + translate.ListenerStat + ".downstream_"
@@ -89,6 +92,11 @@ func (c *collector) takeFlows(s *source) {
 func (s *source) counts(stat string) (n flowCounts) {
 	for i, name := range flowNames {
 		n[i] = s.grown[stat+name]
+	}
+	// Where there is a fallback, Envoy counts answers and retries at the one cluster and
+	// what the pool's targets got at the other.
+	if own, is := strings.CutSuffix(stat, translate.Fallback+requestStat); is {
+		n[flowTotal] = s.grown[own+requestStat+flowNames[flowTotal]]
 	}
 	return n
 }

@@ -2,8 +2,6 @@ package fleet
 
 import (
 	"cmp"
-	"math"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -25,6 +23,9 @@ const (
 	maxFactor = 10_000
 	// maxDrop is what is shed at most, so that some trials come.
 	maxDrop = 0.999
+	// firstPart is the part of the requests that a trial gets, beside a fallback, until it
+	// is known how many come.
+	firstPart = 0.1
 )
 
 // Counters of a cluster that tell of requests which no target got.
@@ -206,60 +207,6 @@ func (b *poolBreaker) advance(p *blueprints.Pool, s sight, now time.Time) {
 		}
 	}
 	b.share(p, s, now)
-}
-
-// share finds how much the tried targets get. What is between two looks comes without
-// being judged, and looks may be late: so it is half of half_open_max_calls, or one.
-func (b *poolBreaker) share(p *blueprints.Pool, s sight, now time.Time) {
-	others, tried := b.weights(p, s)
-	if tried == 0 {
-		b.factor, b.drop, b.sharedFor = 0, 0, ""
-		return
-	}
-	factor, drop := b.trickle(p, others, tried)
-	who := b.trials(others > 0)
-	if who == b.sharedFor {
-		if now.Sub(b.sharedAt) < adaptEvery || near(float64(factor), float64(b.factor)) && near(1-drop, 1-b.drop) {
-			return
-		}
-	}
-	b.factor, b.drop, b.sharedFor, b.sharedAt = factor, drop, who, now
-}
-
-func (b *poolBreaker) trickle(p *blueprints.Pool, others, tried float64) (factor uint32, drop float64) {
-	wanted := 1.0
-	calls := max(1, float64(p.Breaker.HalfOpenMaxCalls)/2)
-	if others == 0 {
-		calls = max(1, float64(p.Breaker.HalfOpenMaxCalls)/3) // Envoy sheds by chance
-	}
-	if came := b.flow.rate * trialLook.Seconds(); came > calls {
-		wanted = calls / came
-	}
-	switch {
-	case others == 0:
-		return 1, min(1-wanted, maxDrop)
-	case p.Algorithm == blueprints.Random || p.Algorithm == blueprints.IPHash:
-		return 1, 0
-	}
-	return uint32(max(1, min(maxFactor, math.Ceil(tried*(1-wanted)/(wanted*others))))), 0
-}
-
-// near says that two shares do not differ twofold.
-func near(a, b float64) bool { return a < 2*b && b < 2*a }
-
-// trials are the targets being tried, and whether there are others, as one text.
-func (b *poolBreaker) trials(others bool) string {
-	var list []string
-	for a, c := range b.circuits {
-		if c.state == BreakerHalfOpen {
-			list = append(list, a)
-		}
-	}
-	slices.Sort(list)
-	if !others {
-		list = append(list, "alone")
-	}
-	return strings.Join(list, " ")
 }
 
 // stands is what the breakers make of the pool's assignment; false: nothing.

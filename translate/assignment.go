@@ -87,7 +87,7 @@ func Assignment(p *blueprints.Pool, state State) *endpointv3.ClusterLoadAssignme
 	return &endpointv3.ClusterLoadAssignment{
 		ClusterName: ClusterName(p),
 		Endpoints:   []*endpointv3.LocalityLbEndpoints{{LbEndpoints: endpoints}},
-		Policy:      known.policy(),
+		Policy:      known.policy(p, len(endpoints)),
 	}
 }
 

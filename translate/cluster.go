@@ -42,7 +42,7 @@ func (b *builder) cluster(p *blueprints.Pool) *clusterv3.Cluster {
 			// By default the effect of an ejection waits for up to 1 s.
 			UpdateMergeWindow: duration(0),
 		},
-		CircuitBreakers: circuitBreakers(),
+		CircuitBreakers: circuitBreakers(p.Limits),
 		HealthChecks:    b.healthChecks(p),
 		// By default a removed target is used as long as it is healthy.
 		IgnoreHealthOnHostRemoval:     p.HealthCheck != nil,
@@ -62,21 +62,6 @@ func (b *builder) cluster(p *blueprints.Pool) *clusterv3.Cluster {
 	return c
 }
 
-func (b *builder) balancing(c *clusterv3.Cluster, p *blueprints.Pool) {
-	switch p.Algorithm {
-	case blueprints.WeightedRoundRobin, blueprints.RoundRobin:
-		c.LbPolicy = clusterv3.Cluster_ROUND_ROBIN
-	case blueprints.LeastConnections:
-		c.LbPolicy = clusterv3.Cluster_LEAST_REQUEST
-	case blueprints.Random:
-		c.LbPolicy = clusterv3.Cluster_RANDOM
-	case blueprints.IPHash:
-		c.LbPolicy = clusterv3.Cluster_RING_HASH
-	default:
-		b.problem(p.Position, "unknown load balancing "+string(p.Algorithm))
-	}
-}
-
 // dns leaves the names to Envoy. The type envoy.cluster.dns stands in for
 // STRICT_DNS, whose fields are deprecated.
 func (b *builder) dns(c *clusterv3.Cluster, p *blueprints.Pool) {
@@ -92,18 +77,4 @@ func (b *builder) dns(c *clusterv3.Cluster, p *blueprints.Pool) {
 		locality.LbEndpoints = append(locality.LbEndpoints, lb)
 	}
 	c.LoadAssignment = &endpointv3.ClusterLoadAssignment{ClusterName: c.Name, Endpoints: []*endpointv3.LocalityLbEndpoints{locality}}
-}
-
-// circuitBreakers are Envoy's limits, not the blueprint's breaker. The default of
-// 3 concurrent retries a cluster leaks failures as soon as a busy target dies.
-func circuitBreakers() *clusterv3.CircuitBreakers {
-	return &clusterv3.CircuitBreakers{Thresholds: []*clusterv3.CircuitBreakers_Thresholds{{
-		MaxConnections:     u32(maxInFlight),
-		MaxPendingRequests: u32(maxInFlight),
-		MaxRequests:        u32(maxInFlight),
-		RetryBudget: &clusterv3.CircuitBreakers_Thresholds_RetryBudget{
-			BudgetPercent:       &typev3.Percent{Value: 50},
-			MinRetryConcurrency: u32(50),
-		},
-	}}}
 }

@@ -22,7 +22,7 @@ func TestDocuments(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"protocols.md"} {
+	for _, name := range []string{"protocols.md", "routing.md"} {
 		text, err := os.ReadFile(filepath.Join("../docs", name))
 		if err != nil {
 			t.Fatal(err)

@@ -11,6 +11,7 @@ import (
 	headertometadatav3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/header_to_metadata/v3"
 	healthcheckv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/health_check/v3"
 	routerv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/router/v3"
+	statefulv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/stateful_session/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 	typev3 "github.com/envoyproxy/go-control-plane/envoy/type/v3"
 	"google.golang.org/protobuf/proto"
@@ -28,6 +29,7 @@ const (
 	apiKeyFilter    = "envoy.filters.http.api_key_auth"
 	basicFilter     = "envoy.filters.http.basic_auth"
 	rbacFilter      = "envoy.filters.http.rbac"
+	sessionFilter   = "envoy.filters.http.stateful_session"
 	parameterFilter = "envoy.filters.http.header_to_metadata"
 	scriptFilter    = "envoy.filters.http.lua"
 	routerFilter    = "envoy.filters.http.router"
@@ -75,6 +77,9 @@ func (b *builder) filters() []*hcmv3.HttpFilter {
 		add(scriptFilter, transformFilter(), true)
 		out[len(out)-1].Disabled = true
 	}
+	// Behind all that may refuse a request: it chooses the target, and puts its cookie on
+	// the target's answer.
+	add(sessionFilter, &statefulv3.StatefulSession{}, b.hasSessions())
 	// Last by Envoy's rule: it ends the chain.
 	add(routerFilter, &routerv3.Router{}, true)
 	return out
@@ -120,13 +125,19 @@ func isHealth(e *blueprints.Endpoint) bool {
 }
 
 // health answers by the health of all pools in use: 200 while each has a target
-// that can serve. It needs neither a target nor the management server.
+// that can serve. It needs neither a target nor the management server. A pool with a
+// fallback is not among them: the filter cannot ask whether one of several can serve.
 func (b *builder) health() *healthcheckv3.HealthCheck {
 	// The filter cuts to whole per cents, and below 1 nothing ever fails.
 	pools := map[string]*typev3.Percent{}
 	for _, e := range b.bp.Endpoints {
-		if e.Handler == blueprints.HandlerProxy {
-			pools[e.Proxy.Pool] = &typev3.Percent{Value: 1}
+		if e.Handler != blueprints.HandlerProxy {
+			continue
+		}
+		for _, name := range e.Proxy.Pools() {
+			if p := b.poolNamed(name); p != nil && p.Fallback == nil {
+				pools[ClusterName(p)] = &typev3.Percent{Value: 1}
+			}
 		}
 	}
 	return &healthcheckv3.HealthCheck{

@@ -46,12 +46,12 @@ func Find(bp *blueprints.Blueprint, method, path string) (f Found, ok bool) {
 				n++
 			}
 		}
-		c := b.changes(e, blueprints.Headers{})
+		c := b.changes(e, b.mainPool(e), blueprints.Headers{})
 		f.Request, f.Response = c.request, c.response
 		if e.Handler == blueprints.HandlerProxy {
 			f.Pool = b.pool(e)
 			f.PreserveHost = settingsOf(f.Pool, e.Proxy).preserveHost
-			f.Path = rewritten(b.endpointRoutes(e)[0].GetRoute(), path)
+			f.Path = rewritten(b.way(e, way{pool: f.Pool}, b.served(e))[0].GetRoute(), path)
 		}
 		return f, true
 	}

@@ -67,12 +67,12 @@ func (b *builder) grpcClusters(p *blueprints.Pool) []Resource {
 func (b *builder) grpcCluster(name string, p *blueprints.Pool) *clusterv3.Cluster {
 	c := &clusterv3.Cluster{
 		Name: name,
-		// The default of gRPC is 1,024 calls (proposal A32).
-		CircuitBreakers:  &clusterv3.CircuitBreakers{Thresholds: []*clusterv3.CircuitBreakers_Thresholds{{MaxRequests: u32(maxInFlight)}}},
+		// The default of gRPC is 1,024 calls (proposal A32), the only limit that it has.
+		CircuitBreakers:  &clusterv3.CircuitBreakers{Thresholds: []*clusterv3.CircuitBreakers_Thresholds{{MaxRequests: circuitBreakers(p.Limits).Thresholds[0].MaxRequests}}},
 		OutlierDetection: grpcOutlierDetection(p.Breaker),
 	}
 	switch p.Algorithm {
-	case blueprints.IPHash:
+	case blueprints.IPHash, blueprints.RingHash, blueprints.Maglev: // they know no Maglev
 		c.LbPolicy = clusterv3.Cluster_RING_HASH
 	case blueprints.LeastConnections:
 		// Not every client knows it, and a client refuses a cluster with an lb_policy

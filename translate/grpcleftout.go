@@ -79,6 +79,7 @@ func (l *leftOut) pool(p *blueprints.Pool) {
 	if p.Algorithm == blueprints.LeastConnections && uneven(p) {
 		l.warn(p.Position, "the targets' weights are left out: with least_connections they do not follow them")
 	}
+	l.balancing(p)
 	if grpcSplit(p) {
 		l.warn(p.Position, "with resolve: envoy a target gets its share of the calls whether it is up or not: resolve: backworks avoids that")
 	}
@@ -96,6 +97,9 @@ func uneven(p *blueprints.Pool) bool {
 func (l *leftOut) retries(pos blueprints.Position, s settings) {
 	if s.retries > 0 && !s.retryUnsafe {
 		l.warn(pos, "retry_attempts is left out: every call is a POST, which is sent again only when it never reached a target; retry_non_idempotent changes that")
+	}
+	if s.retry != nil {
+		l.warn(position(s.retry.Position, pos), "of retry the attempts hold alone: they have conditions and waits of their own")
 	}
 }
 
@@ -129,9 +133,10 @@ func (l *leftOut) endpoint(e *blueprints.Endpoint) {
 	if t := e.Policies.Transformations; t != nil && t.Enabled {
 		l.plugin(t)
 	}
+	l.routing(e)
 	l.rewrite(e.Proxy.Rewrite, position(e.Proxy.Position, e.Position))
 	l.traffic(position(e.Proxy.Position, e.Position), e.Proxy.Traffic)
-	if e.Proxy.Retries != nil || e.Proxy.RetryUnsafe != nil {
+	if e.Proxy.Retries != nil || e.Proxy.RetryUnsafe != nil || e.Proxy.Retry != nil {
 		b := builder{bp: l.bp}
 		if p := b.pool(e); p != nil {
 			l.retries(position(e.Proxy.Position, e.Position), settingsOf(p, e.Proxy))

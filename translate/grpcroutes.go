@@ -4,7 +4,6 @@ import (
 	"slices"
 
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
-	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"backworks/blueprints"
 )
@@ -37,16 +36,16 @@ func (b *builder) grpcRoutes() []*routev3.Route {
 		if !grpcMeets(e) {
 			continue
 		}
-		r := &routev3.Route{
-			Name: routeName(e), Match: grpcMatch(e.Path),
-			Action: &routev3.Route_NonForwardingAction{NonForwardingAction: &routev3.NonForwardingAction{}},
-		}
 		if e.Handler == blueprints.HandlerProxy {
-			if p := b.pool(e); p != nil {
-				r.Action = &routev3.Route_Route{Route: grpcAction(p, e.Proxy)}
+			if ways := b.grpcWays(e); len(ways) > 0 {
+				out = append(out, ways...)
+				continue
 			}
 		}
-		out = append(out, r)
+		out = append(out, &routev3.Route{
+			Name: routeName(e), Match: grpcMatch(e.Path),
+			Action: &routev3.Route_NonForwardingAction{NonForwardingAction: &routev3.NonForwardingAction{}},
+		})
 	}
 	return out
 }
@@ -98,29 +97,29 @@ func grpcAction(p *blueprints.Pool, r *blueprints.ProxyRoute) *routev3.RouteActi
 		// What never reached a target is sent again by the client in any case.
 		a.RetryPolicy = &routev3.RetryPolicy{RetryOn: grpcRetryOn, NumRetries: u32(s.retries)}
 	}
-	if p.Algorithm == blueprints.IPHash {
-		// The caller is the client itself: by its channel it keeps to one target
-		// (proposal A42).
-		a.HashPolicy = []*routev3.RouteAction_HashPolicy{{
-			PolicySpecifier: &routev3.RouteAction_HashPolicy_FilterState_{
-				FilterState: &routev3.RouteAction_HashPolicy_FilterState{Key: "io.grpc.channel_id"},
-			},
-		}}
-	}
-	a.ClusterSpecifier = &routev3.RouteAction_Cluster{Cluster: ClusterName(p)}
-	if grpcSplit(p) {
-		a.ClusterSpecifier = grpcWeightedClusters(p)
-	}
+	a.HashPolicy = grpcHashPolicies(p)
+	grpcTo(a, grpcPart{p, 1})
 	return a
 }
 
-// grpcWeightedClusters shares calls out over the clusters of a pool's targets.
-func grpcWeightedClusters(p *blueprints.Pool) *routev3.RouteAction_WeightedClusters {
-	w := new(routev3.WeightedCluster)
-	for i, weight := range targetWeights(p) {
-		w.Clusters = append(w.Clusters, &routev3.WeightedCluster_ClusterWeight{
-			Name: grpcTargetCluster(p, i), Weight: wrapperspb.UInt32(max(1, weight)),
-		})
+// grpcHashPolicies are of the two forms that gRPC has (proposal A42).
+func grpcHashPolicies(p *blueprints.Pool) []*routev3.RouteAction_HashPolicy {
+	// The caller is the client itself: by its channel it keeps to one target.
+	channel := &routev3.RouteAction_HashPolicy{PolicySpecifier: &routev3.RouteAction_HashPolicy_FilterState_{
+		FilterState: &routev3.RouteAction_HashPolicy_FilterState{Key: "io.grpc.channel_id"},
+	}}
+	if p.Algorithm == blueprints.IPHash {
+		return []*routev3.RouteAction_HashPolicy{channel}
 	}
-	return &routev3.RouteAction_WeightedClusters{WeightedClusters: w}
+	var out []*routev3.RouteAction_HashPolicy
+	for i, h := range hashPolicies(p) {
+		switch k := p.HashOn[i]; {
+		case k.Header != "":
+			out = append(out, h)
+		case k.Cookie == "" && k.Query == "":
+			channel.Terminal = h.Terminal
+			out = append(out, channel)
+		}
+	}
+	return out
 }

@@ -55,14 +55,17 @@ func (s PoolState) health(authority string) corev3.HealthStatus {
 // million is the finest share that Envoy knows.
 const million = 1_000_000
 
-// policy sheds the part that is to be dropped; nil: nothing. Envoy takes one category.
-func (s PoolState) policy() *endpointv3.ClusterLoadAssignment_Policy {
-	share := uint32(math.Round(min(s.Drop, 1) * million))
-	if s.Drop <= 0 || share == 0 {
+// policy sheds the part that is to be dropped, and says what goes to a fallback; nil:
+// nothing of both. Envoy takes one category.
+func (s PoolState) policy(p *blueprints.Pool, targets int) *endpointv3.ClusterLoadAssignment_Policy {
+	out := &endpointv3.ClusterLoadAssignment_Policy{OverprovisioningFactor: s.overflow(p, targets)}
+	if share := uint32(math.Round(min(s.Drop, 1) * million)); s.Drop > 0 && share > 0 {
+		out.DropOverloads = []*endpointv3.ClusterLoadAssignment_Policy_DropOverload{{
+			Category:       "breaker",
+			DropPercentage: &typev3.FractionalPercent{Numerator: share, Denominator: typev3.FractionalPercent_MILLION},
+		}}
+	} else if out.OverprovisioningFactor == nil {
 		return nil
 	}
-	return &endpointv3.ClusterLoadAssignment_Policy{DropOverloads: []*endpointv3.ClusterLoadAssignment_Policy_DropOverload{{
-		Category:       "breaker",
-		DropPercentage: &typev3.FractionalPercent{Numerator: share, Denominator: typev3.FractionalPercent_MILLION},
-	}}}
+	return out
 }

@@ -1,7 +1,6 @@
 package translate
 
 import (
-	"slices"
 	"strings"
 	"time"
 
@@ -18,28 +17,39 @@ const (
 	metricsTimeout = 15 * time.Second
 )
 
-// proxy sends an endpoint's requests to its pool.
+// proxy sends an endpoint's requests to its pools.
 func (b *builder) proxy(e *blueprints.Endpoint, names []string) []*routev3.Route {
-	p := b.pool(e)
-	if p == nil {
-		b.problem(position(e.Proxy.Position, e.Position), "the endpoint's upstream does not exist")
-		return nil
-	}
-	s := settingsOf(p, e.Proxy)
 	var out []*routev3.Route
+	for _, w := range b.ways(e) {
+		out = append(out, b.way(e, w, names)...)
+	}
+	return out
+}
+
+// way is the route of an endpoint to one of its pools, or two where some of its methods
+// may be sent again and some not.
+func (b *builder) way(e *blueprints.Endpoint, w way, names []string) []*routev3.Route {
+	var out []*routev3.Route
+	p := w.pool
+	s := settingsOf(p, e.Proxy)
+	mirrors := b.mirrors(e, p, s)
 	for _, part := range retryParts(names, s.retries, s.retryUnsafe) {
-		r := b.route(e, part.methods, blueprints.Headers{})
+		r := b.route(e, p, part.methods, blueprints.Headers{})
+		w.narrow(r.Match)
 		a := routeAction(p, s)
+		a.RequestMirrorPolicies = mirrors
 		b.limitSize(r, s)
-		if a.RetryPolicy = b.retryPolicy(s.retries, part.safe); a.RetryPolicy != nil {
+		if a.RetryPolicy = b.retryPolicy(s, part.safe); a.RetryPolicy != nil {
 			r.RequestBodyBufferLimit = wrapperspb.UInt64(retryBody)
+			a.HedgePolicy = hedgePolicy(s, part.safe)
 		}
 		r.StatPrefix = RouteStat(e)
 		r.Action = &routev3.Route_Route{Route: a}
-		c := b.changes(e, blueprints.Headers{})
-		b.requestHeaders(r, b.early(e, c.request))
+		b.sessions(r, p)
+		c := b.changes(e, p, blueprints.Headers{})
+		b.requestHeaders(r, b.early(e, p, c.request))
 		b.rewrite(r, e, p, c.rewrite)
-		b.transforms(r, e)
+		b.transforms(r, e, p)
 		out = append(out, r)
 	}
 	return out
@@ -50,12 +60,13 @@ type settings struct {
 	blueprints.Traffic
 	timeout                   time.Duration // 0: no limit
 	retries                   int
+	retry                     *blueprints.Retry
 	retryUnsafe, preserveHost bool
 }
 
 // settingsOf are p's, with what r says; r may be nil.
 func settingsOf(p *blueprints.Pool, r *blueprints.ProxyRoute) settings {
-	s := settings{p.Traffic, p.Timeout, p.Retries, p.RetryUnsafe, p.PreserveHost}
+	s := settings{p.Traffic, p.Timeout, p.Retries, p.Retry, p.RetryUnsafe, p.PreserveHost}
 	if r == nil {
 		return s
 	}
@@ -63,8 +74,12 @@ func settingsOf(p *blueprints.Pool, r *blueprints.ProxyRoute) settings {
 	if r.Timeout != nil {
 		s.timeout = *r.Timeout
 	}
-	if r.Retries != nil {
+	s.retry = r.Retry.Over(p.Retry)
+	switch {
+	case r.Retries != nil:
 		s.retries = *r.Retries
+	case r.Retry != nil && s.retries == 0:
+		s.retries = 1 // to say how is to want one
 	}
 	if r.RetryUnsafe != nil {
 		s.retryUnsafe = *r.RetryUnsafe
@@ -86,36 +101,25 @@ func (b *builder) requestHeaders(r *routev3.Route, h blueprints.Headers) {
 	}
 }
 
-func (b *builder) pool(e *blueprints.Endpoint) *blueprints.Pool {
-	i, known := slices.BinarySearchFunc(b.bp.Pools, e.Proxy.Pool, func(p *blueprints.Pool, name string) int { return strings.Compare(p.Name, name) })
-	if !known {
-		return nil
-	}
-	return b.bp.Pools[i]
-}
+// pool is the endpoint's, or the heaviest of its split.
+func (b *builder) pool(e *blueprints.Endpoint) *blueprints.Pool { return b.poolNamed(e.Proxy.Pool) }
 
 func routeAction(p *blueprints.Pool, s settings) *routev3.RouteAction {
 	a := &routev3.RouteAction{
-		ClusterSpecifier: &routev3.RouteAction_Cluster{Cluster: ClusterName(p)},
+		ClusterSpecifier: &routev3.RouteAction_Cluster{Cluster: clusterFor(p)},
 		Timeout:          duration(s.timeout),
 	}
 	streams(a, p, s)
 	if !s.preserveHost {
 		a.HostRewriteSpecifier = &routev3.RouteAction_AutoHostRewrite{AutoHostRewrite: boolean(true)}
 	}
-	if p.Algorithm == blueprints.IPHash {
-		a.HashPolicy = []*routev3.RouteAction_HashPolicy{{
-			PolicySpecifier: &routev3.RouteAction_HashPolicy_ConnectionProperties_{
-				ConnectionProperties: &routev3.RouteAction_HashPolicy_ConnectionProperties{SourceIp: true},
-			},
-		}}
-	}
+	a.HashPolicy = hashPolicies(p)
 	return a
 }
 
 // metrics leads to the admin listener, to that one path of it.
 func (b *builder) metrics(e *blueprints.Endpoint, names []string) *routev3.Route {
-	r := b.route(e, names, blueprints.Headers{})
+	r := b.route(e, nil, names, blueprints.Headers{})
 	r.Action = &routev3.Route_Route{Route: &routev3.RouteAction{
 		ClusterSpecifier: &routev3.RouteAction_Cluster{Cluster: AdminCluster},
 		Timeout:          duration(metricsTimeout),

@@ -40,18 +40,18 @@ func (b *builder) clusters(prev *Resources) []Resource {
 	if slices.EqualFunc(b.bp.Pools, prev.bp.Pools, func(x, y *blueprints.Pool) bool {
 		return x == y || x.Position == y.Position && sameCluster(x, y)
 	}) {
-		return prev.Clusters
+		return prev.ofPools
 	}
 	out := make([]Resource, len(b.bp.Pools))
 	for i, j := range Pairs(b.bp.Pools, prev.bp.Pools, PoolOrder) {
 		p := b.bp.Pools[i]
 		if j >= 0 && prev.bp.Pools[j] == p {
-			out[i] = prev.Clusters[j]
+			out[i] = prev.ofPools[j]
 			continue
 		}
 		out[i] = Resource{Name: ClusterName(p), Position: p.Position}
 		if j >= 0 && sameCluster(prev.bp.Pools[j], p) {
-			out[i].Message = prev.Clusters[j].Message
+			out[i].Message = prev.ofPools[j].Message
 			continue
 		}
 		out[i].Message = b.cluster(p)
@@ -91,13 +91,14 @@ func sameRouting(a, b *blueprints.Blueprint) bool {
 		slices.EqualFunc(a.Pools, b.Pools, func(a, b *blueprints.Pool) bool {
 			return a == b || blueprints.Alike(forRoutes(a), forRoutes(b))
 		}) &&
-		blueprints.Alike(forListeners(a), forListeners(b))
+		blueprints.Alike(forListeners(a), forListeners(b)) && slices.Equal(mirrorHosts(a), mirrorHosts(b))
 }
 
 // forRoutes is p without what no route looks at.
 func forRoutes(p *blueprints.Pool) blueprints.Pool {
 	out := *p
 	out.Targets, out.Breaker, out.HealthCheck, out.ConnectTimeout, out.Secure = nil, nil, nil, 0, nil
+	out.SlowStart, out.Limits = nil, blueprints.Limits{}
 	return out
 }
 

@@ -79,16 +79,16 @@ func (b *builder) served(e *blueprints.Endpoint) []string {
 
 // route is what all routes of an endpoint have in common. Of the headers of
 // answers, those of its static answer are between the blueprint's and its own.
-func (b *builder) route(e *blueprints.Endpoint, names []string, between blueprints.Headers) *routev3.Route {
+func (b *builder) route(e *blueprints.Endpoint, p *blueprints.Pool, names []string, between blueprints.Headers) *routev3.Route {
 	m := b.match(e.Path)
 	m.Headers = methods(names)
-	c := b.changes(e, between)
-	h := b.early(e, c.response)
+	c := b.changes(e, p, between)
+	h := b.early(e, p, c.response)
 	r := &routev3.Route{
 		Name:                    routeName(e),
 		Match:                   m,
 		ResponseHeadersToAdd:    b.headerOptions(h),
-		ResponseHeadersToRemove: b.removed(e, h),
+		ResponseHeadersToRemove: b.removed(e, p, h),
 	}
 	if b.takesAway(h.Remove) || b.withoutPlugin(e) {
 		b.setting(r, headerFilter, &routev3.FilterConfig{Disabled: true})

@@ -20,7 +20,7 @@ const (
 // static is an answer out of the blueprint.
 func (b *builder) static(e *blueprints.Endpoint, names []string) *routev3.Route {
 	s := e.Static
-	r := b.route(e, names, s.Headers)
+	r := b.route(e, nil, names, s.Headers)
 	d := &routev3.DirectResponseAction{Status: uint32(s.Status)}
 	r.Action = &routev3.Route_DirectResponse{DirectResponse: d}
 	if (s.Status == 201 || s.Status/100 == 3) && !addsHeader(r, location) {

@@ -32,10 +32,10 @@ func transformFilter() *luav3.Lua {
 // Transform is what the script does for an endpoint; nil where that is nothing.
 func Transform(bp *blueprints.Blueprint, e *blueprints.Endpoint) *structpb.Struct {
 	b := &builder{bp: bp}
-	return b.transform(e)
+	return b.transform(e, b.mainPool(e))
 }
 
-// changes are all changes for an endpoint. Where two speak of the same thing, the later in
+// changes are all changes for an endpoint's way to a pool. Where two speak of the same thing, the later in
 // this list holds: the blueprint's proxy, the plugin transformations, the pool, the endpoint.
 type changes struct {
 	request, response blueprints.Headers
@@ -51,17 +51,15 @@ func (c *changes) add(request, response blueprints.Headers, rewrite *blueprints.
 	}
 }
 
-// changes unites them; between are a static answer's headers.
-func (b *builder) changes(e *blueprints.Endpoint, between blueprints.Headers) changes {
+// changes unites them; p is nil where no pool answers, between are a static answer's headers.
+func (b *builder) changes(e *blueprints.Endpoint, p *blueprints.Pool, between blueprints.Headers) changes {
 	var c changes
 	c.add(b.bp.RequestHeaders, b.bp.ResponseHeaders, b.bp.PathRewrite, b.bp.Transforms)
 	if t := b.bp.Policies.Transformations; t != nil && transformed(b.bp, e) {
 		c.add(t.RequestHeaders, t.ResponseHeaders, t.Rewrite, t.Transforms)
 	}
-	if e.Handler == blueprints.HandlerProxy {
-		if p := b.pool(e); p != nil {
-			c.add(p.RequestHeaders, p.ResponseHeaders, nil, p.Transforms)
-		}
+	if p != nil {
+		c.add(p.RequestHeaders, p.ResponseHeaders, nil, p.Transforms)
 	}
 	c.add(blueprints.Headers{}, between, nil, blueprints.Transforms{})
 	var own *blueprints.Rewrite
@@ -105,8 +103,8 @@ func keptKey(p blueprints.Part) string { return p.Var + "." + p.Arg }
 
 // early makes the headers' placeholders mean the request as the client sent it, where the
 // script changes it before Envoy fills them in.
-func (b *builder) early(e *blueprints.Endpoint, h blueprints.Headers) blueprints.Headers {
-	if !early(b.transform(e).GetFields()["request"].GetStructValue().AsMap()) {
+func (b *builder) early(e *blueprints.Endpoint, p *blueprints.Pool, h blueprints.Headers) blueprints.Headers {
+	if !early(b.transform(e, p).GetFields()["request"].GetStructValue().AsMap()) {
 		return h
 	}
 	kept := func(list []blueprints.Header) []blueprints.Header {
@@ -127,16 +125,16 @@ func (b *builder) early(e *blueprints.Endpoint, h blueprints.Headers) blueprints
 
 // removed are the headers of answers that the router takes away; the script takes the one
 // that it looks at itself.
-func (b *builder) removed(e *blueprints.Endpoint, h blueprints.Headers) []string {
-	if b.transform(e).GetFields()["response"].GetStructValue().GetFields()["hide"] == nil {
+func (b *builder) removed(e *blueprints.Endpoint, p *blueprints.Pool, h blueprints.Headers) []string {
+	if b.transform(e, p).GetFields()["response"].GetStructValue().GetFields()["hide"] == nil {
 		return h.Remove
 	}
 	return slices.DeleteFunc(slices.Clone(h.Remove), isServiceTime)
 }
 
 // transforms puts what the script does for an endpoint into a route of it.
-func (b *builder) transforms(r *routev3.Route, e *blueprints.Endpoint) {
-	data := b.transform(e)
+func (b *builder) transforms(r *routev3.Route, e *blueprints.Endpoint, p *blueprints.Pool) {
+	data := b.transform(e, p)
 	if data == nil {
 		return
 	}
@@ -154,15 +152,54 @@ func (b *builder) transforms(r *routev3.Route, e *blueprints.Endpoint) {
 
 // usesScript says that some endpoint needs the script.
 func (b *builder) usesScript() bool {
-	return slices.ContainsFunc(b.bp.Endpoints, func(e *blueprints.Endpoint) bool { return b.transform(e) != nil })
+	return len(b.allScripts()) > 0
+}
+
+// allScripts are the data of all endpoints that need the script, for each of their pools.
+func (b *builder) allScripts() (out []*structpb.Struct) {
+	for _, e := range b.bp.Endpoints {
+		if e.Handler != blueprints.HandlerProxy {
+			continue
+		}
+		for _, p := range b.poolsOf(e) {
+			if data := b.transform(e, p); data != nil {
+				out = append(out, data)
+			}
+		}
+	}
+	return out
+}
+
+// poolsOf are those that an endpoint's requests may go to.
+func (b *builder) poolsOf(e *blueprints.Endpoint) (out []*blueprints.Pool) {
+	names := []string{e.Proxy.Pool}
+	for _, c := range e.Proxy.Canaries {
+		names = append(names, c.Pool)
+	}
+	for _, w := range e.Proxy.Split {
+		names = append(names, w.Pool)
+	}
+	for _, name := range names {
+		if p := b.poolNamed(name); p != nil && !slices.Contains(out, p) {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// mainPool is the endpoint's pool, or the heaviest of its split; nil where none answers.
+func (b *builder) mainPool(e *blueprints.Endpoint) *blueprints.Pool {
+	if e.Handler != blueprints.HandlerProxy {
+		return nil
+	}
+	return b.pool(e)
 }
 
 // bodyBuffer is what Envoy holds of a body: all of the largest that the script changes, and
 // no less than otherwise. Envoy has one limit for a listener.
 func (b *builder) bodyBuffer() int {
 	n := connectionBuffer
-	for _, e := range b.bp.Endpoints {
-		data := b.transform(e)
+	for _, data := range b.allScripts() {
 		for _, way := range []string{"request", "response"} {
 			if body := data.GetFields()[way].GetStructValue().GetFields()["body"]; body != nil {
 				n = max(n, int(body.GetStructValue().Fields["max"].GetNumberValue()))

@@ -20,24 +20,31 @@ type (
 	items  = []any
 )
 
-// transform is the script's data for an endpoint.
-func (b *builder) transform(e *blueprints.Endpoint) *structpb.Struct {
-	data, made := b.scripts[e]
+// scriptKey is an endpoint on its way to a pool.
+type scriptKey struct {
+	endpoint *blueprints.Endpoint
+	pool     *blueprints.Pool
+}
+
+// transform is the script's data for an endpoint on its way to a pool.
+func (b *builder) transform(e *blueprints.Endpoint, p *blueprints.Pool) *structpb.Struct {
+	key := scriptKey{e, p}
+	data, made := b.scripts[key]
 	if !made {
 		if b.scripts == nil {
-			b.scripts = map[*blueprints.Endpoint]*structpb.Struct{}
+			b.scripts = map[scriptKey]*structpb.Struct{}
 		}
-		data = b.script(e)
-		b.scripts[e] = data
+		data = b.script(e, p)
+		b.scripts[key] = data
 	}
 	return data
 }
 
-func (b *builder) script(e *blueprints.Endpoint) *structpb.Struct {
-	if e.Handler != blueprints.HandlerProxy {
+func (b *builder) script(e *blueprints.Endpoint, p *blueprints.Pool) *structpb.Struct {
+	if p == nil {
 		return nil
 	}
-	c := b.changes(e, blueprints.Headers{})
+	c := b.changes(e, p, blueprints.Headers{})
 	s := script{trusted: b.bp.Server.TrustedHops > 0}
 	request, response := s.renames(c.request), s.renames(c.response)
 	set(request, "query", s.query(c.transforms))

@@ -33,6 +33,7 @@ type Resources struct {
 	Hosts []string
 
 	bp        *blueprints.Blueprint          // of which they were made
+	ofPools   []Resource                     // the clusters of its pools, in their order
 	grpcPools map[*blueprints.Pool]*grpcPool // of the dialect grpc
 }
 
@@ -49,7 +50,8 @@ func Update(prev *Resources, bp *blueprints.Blueprint) (*Resources, blueprints.P
 		prev = &Resources{bp: &blueprints.Blueprint{}}
 	}
 	b := &builder{bp: bp}
-	r := &Resources{bp: bp, Clusters: b.clusters(prev), Hosts: prev.hostsOf(bp)}
+	r := &Resources{bp: bp, ofPools: b.clusters(prev), Hosts: prev.hostsOf(bp)}
+	r.Clusters = b.fallbacks(prev, r.ofPools)
 	r.Routes = []Resource{{Name: RouteName, Position: bp.Position}}
 	if prev.Routes != nil && sameRouting(prev.bp, bp) {
 		r.Listeners, r.Routes[0].Message = b.again(prev.Listeners), prev.Routes[0].Message
@@ -77,7 +79,7 @@ type builder struct {
 	bp       *blueprints.Blueprint
 	sorted   []*blueprints.Endpoint // by specificity
 	paths    paths                  // of all endpoints
-	scripts  map[*blueprints.Endpoint]*structpb.Struct
+	scripts  map[scriptKey]*structpb.Struct
 	problems blueprints.Problems
 }
 
