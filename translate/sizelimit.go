@@ -1,6 +1,7 @@
 package translate
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 
@@ -17,12 +18,20 @@ import (
 // has, all of them switched off, and a route switches its own on.
 const sizeFilter = "envoy.filters.http.body_size_limit"
 
+// maxSizes bounds them, since every request passes them all.
+const maxSizes = 50
+
 func sizeFilterName(bytes int64) string { return sizeFilter + "/" + strconv.FormatInt(bytes, 10) }
 
 // sizeFilters are those of all sizes.
 func (b *builder) sizeFilters() []*hcmv3.HttpFilter {
 	var out []*hcmv3.HttpFilter
-	for _, n := range b.sizeLimits() {
+	sizes := b.sizeLimits()
+	if len(sizes) > maxSizes {
+		b.problem(b.bp.Position, fmt.Sprintf("there are %d different values of max_request_size: use %d at most", len(sizes), maxSizes))
+		return nil
+	}
+	for _, n := range sizes {
 		out = append(out, &hcmv3.HttpFilter{
 			Name:       sizeFilterName(n),
 			ConfigType: &hcmv3.HttpFilter_TypedConfig{TypedConfig: b.typed(&sizelimitv3.BodySizeLimit{MaxRequestBytes: wrapperspb.UInt64(uint64(n))})},

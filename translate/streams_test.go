@@ -268,7 +268,16 @@ func (p *proxy) raw(t *testing.T, request string) string {
 	if _, err := io.WriteString(c, request); err != nil {
 		t.Fatal(err)
 	}
-	_ = c.SetReadDeadline(time.Now().Add(2 * time.Second))
-	answer, _ := io.ReadAll(c)
-	return string(answer)
+	var answer strings.Builder
+	buffer := make([]byte, 4096)
+	wait := 5 * time.Second
+	for {
+		_ = c.SetReadDeadline(time.Now().Add(wait))
+		n, err := c.Read(buffer)
+		answer.Write(buffer[:n])
+		if err != nil {
+			return answer.String()
+		}
+		wait = 300 * time.Millisecond // of silence on a connection that is kept
+	}
 }
