@@ -16,6 +16,7 @@ import (
 //	enum:"a|b"             the strings allowed
 //	required:"true"        the key must be there
 //	single:"true"          one value stands for a list of one
+//	also:"a|b"             placeholders that the value knows besides the usual ones
 //	severity:"error"       for an ignored key (see ignored): it refuses the blueprint
 type field struct {
 	name     string
@@ -24,6 +25,7 @@ type field struct {
 	fallback string
 	min, max bound
 	enum     []string
+	also     []string
 	required bool
 	single   bool
 	ignored  bool
@@ -122,6 +124,9 @@ func newField(sf reflect.StructField, name string, aliases []string, path []int)
 	}
 	if e := sf.Tag.Get("enum"); e != "" {
 		f.enum = strings.Split(e, "|")
+	}
+	if a := sf.Tag.Get("also"); a != "" {
+		f.also = strings.Split(a, "|")
 	}
 	if sf.Tag.Get("severity") == "error" {
 		f.severity = Error

@@ -11,6 +11,7 @@ type free struct {
 	at
 	v    any
 	text bool // a plain string
+	also []string
 	// parts are the strings in v that have placeholders.
 	parts []freeText
 }
@@ -20,8 +21,11 @@ type freeText struct {
 	text Text
 }
 
-func (x *free) decode(d *decoder, n *yaml.Node, p *step, _ *field) {
+func (x *free) decode(d *decoder, n *yaml.Node, p *step, f *field) {
 	x.at = place(n, p)
+	if f != nil {
+		x.also = f.also
+	}
 	x.text = n.Kind == yaml.ScalarNode && n.Tag == "!!str"
 	x.v = x.value(d, n, p)
 }
@@ -65,9 +69,28 @@ func (x *free) scalar(d *decoder, n *yaml.Node, p *step) any {
 		}
 		return v
 	}
-	t := d.placeholders(s.at, s.v, s.src)
+	t := d.placeholders(s.at, s.v, s.src, x.also...)
 	if len(t) > 1 || len(t) == 1 && t[0].Var != "" {
 		x.parts = append(x.parts, freeText{s, t})
 	}
 	return t
 }
+
+// textValue is a text with placeholders.
+type textValue struct {
+	str
+	text Text
+}
+
+func (t *textValue) decode(d *decoder, n *yaml.Node, p *step, f *field) {
+	t.str.decode(d, n, p, nil)
+	if t.given() {
+		var also []string
+		if f != nil {
+			also = f.also
+		}
+		t.text = d.placeholders(t.at, t.v, t.src, also...)
+	}
+}
+
+func (*textValue) kind(*field) string { return "string with placeholders" }

@@ -65,6 +65,7 @@ type Server struct {
 	RequestTimeout *time.Duration
 	// MaxRequestSize is in bytes, for pools and endpoints that have none; 0: no limit.
 	MaxRequestSize int64
+	RequestID      RequestID
 }
 
 // Dashboard is the page on the admin listener.

@@ -167,6 +167,7 @@ func (d *decoder) server(s *serverSpec) Server {
 		HeaderTimeout:  s.HeaderTimeout.or(10 * time.Second),
 		RequestTimeout: said(s.RequestTimeout.v, s.RequestTimeout.given()),
 		MaxRequestSize: s.MaxRequestSize.v,
+		RequestID:      RequestID{Answer: s.RequestID.Answer.or(true), Keep: s.RequestID.Keep.or(false)},
 	}
 }
 

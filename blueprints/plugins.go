@@ -16,11 +16,13 @@ type plugins struct {
 	TLS   pluginSpec[tlsSpec]  `yaml:"tls" doc:"HTTPS: the server's port speaks TLS alone."`
 	Auth  pluginSpec[authSpec] `yaml:"auth" doc:"Says who may use the endpoints. With it, each endpoint is closed unless it is public: true."`
 
+	Compression pluginSpec[compressionSpec] `yaml:"compression" doc:"Compresses answers for clients that take it."`
+	AccessLog   pluginSpec[accessLogSpec]   `yaml:"access_log" doc:"One line for each request, to standard output, a file or a collector."`
+	Tracing     pluginSpec[tracingSpec]     `yaml:"tracing" doc:"Spans to an OpenTelemetry collector, and the W3C trace context to targets."`
+	Errors      pluginSpec[errorsSpec]      `yaml:"errors" doc:"What the proxy itself says where no target answers."`
+
 	_ absent `yaml:"rate_limit"`
 	_ absent `yaml:"cache"`
-	_ absent `yaml:"compression"`
-	_ absent `yaml:"access_log"`
-	_ absent `yaml:"tracing"`
 	_ absent `yaml:"discovery"`
 
 	Transformations pluginSpec[transformationsSpec] `yaml:"transformations" doc:"Changes requests and answers on their way: headers, query, path, status and JSON bodies."`

@@ -10,9 +10,29 @@ import (
 // blueprint hold for all its endpoints, those of an endpoint stand over them key by key:
 // Effective puts the two together.
 type Policies struct {
-	CORS            *CORS
-	Auth            *Auth
-	Transformations *Transformations
+	CORS            *CORS            `plugin:"cors"`
+	Auth            *Auth            // without the tag: gRPC clients are told more of it
+	Transformations *Transformations // so too
+	Compression     *Compression     `plugin:"compression"`
+	AccessLog       *AccessLog       `plugin:"access_log"`
+	Tracing         *Tracing         `plugin:"tracing"`
+	Errors          *Errors          `plugin:"errors"`
+}
+
+// On are the names of the plugins that are on, with the place of each.
+func (p *Policies) On() (names []string, places []Position) {
+	v := reflect.ValueOf(p).Elem()
+	for i := range v.NumField() {
+		name := v.Type().Field(i).Tag.Get("plugin")
+		if name == "" || v.Field(i).IsNil() {
+			continue
+		}
+		if policy := v.Field(i).Elem().FieldByName("Policy").Interface().(Policy); policy.Enabled {
+			names = append(names, name)
+			places = append(places, policy.Position)
+		}
+	}
+	return names, places
 }
 
 // Policy is what every plugin's configuration begins with. Its other fields are zero
@@ -118,6 +138,8 @@ func (d *decoder) policies(s *plugins) Policies {
 	return Policies{
 		CORS: plugin(s.CORS, d.cors), Auth: d.authPlugin(s.Auth),
 		Transformations: plugin(s.Transformations, func(t *transformationsSpec) *Transformations { return d.transformations(t, nil) }),
+		Compression:     plugin(s.Compression, d.compression),
+		AccessLog:       plugin(s.AccessLog, d.accessLog), Tracing: plugin(s.Tracing, d.tracing), Errors: plugin(s.Errors, d.errorAnswers),
 	}
 }
 
@@ -127,6 +149,8 @@ func (d *decoder) overrides(s *endpointSpec, path *Path) Policies {
 	return Policies{
 		CORS: override(c.CORS, d.cors), Auth: d.publicAuth(s, override(c.Auth, d.endpointAuth)),
 		Transformations: override(c.Transformations, func(t *transformationsSpec) *Transformations { return d.transformations(t, path) }),
+		Compression:     override(c.Compression, d.compression),
+		AccessLog:       override(c.AccessLog, d.accessLog), Tracing: override(c.Tracing, d.tracing), Errors: override(c.Errors, d.errorAnswers),
 	}
 }
 

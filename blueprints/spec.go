@@ -52,8 +52,10 @@ type serverSpec struct {
 	RequestTimeout duration `yaml:"request_timeout" default:"5m" min:"0" doc:"How long a client may take to send a whole request; 0 is no limit. Without it there is none where a pool or an endpoint has timeout: 0."`
 	MaxRequestSize size     `yaml:"max_request_size,max_body_size,client_max_body_size" default:"0" doc:"The largest body of a request to a target, where neither the pool nor the endpoint says it; a larger one gets 413. 0 is no limit."`
 
+	RequestID requestIDSpec `yaml:"request_id" doc:"The id of each request, in the header X-Request-Id."`
+
 	_ ignored `yaml:"timeout" doc:"has no effect: use request_timeout, or the timeout of targets"`
-	_ ignored `yaml:"cors" doc:"has no effect: this version has no CORS policy; targets can set the headers"`
+	_ ignored `yaml:"cors" doc:"has no effect: use plugins.cors"`
 	_ ignored `yaml:"middleware" severity:"error" doc:"is not supported in this version, and without it requests would pass unchecked: take it out if that is meant"`
 }
 

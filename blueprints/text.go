@@ -11,7 +11,8 @@ type Text []Part
 
 // Part is either a Literal, or a placeholder: Var is "now", "client_ip",
 // "request_id", "method", "path", "host" or "scheme"; or "header", "query" or
-// "param" with its name in Arg ({{path.id}} is Var "param", Arg "id").
+// "param" with its name in Arg ({{path.id}} is Var "param", Arg "id"). Bodies of errors
+// and lines of the access log have more of them.
 type Part struct {
 	Literal  string
 	Var, Arg string
@@ -43,8 +44,9 @@ func (t Text) String() string {
 	return b.String()
 }
 
-// placeholders parses v, whose text in the file is src.
-func (d *decoder) placeholders(a at, v, src string) Text {
+// placeholders parses v, whose text in the file is src. also are the placeholders that
+// its place knows besides those of all places.
+func (d *decoder) placeholders(a at, v, src string, also ...string) Text {
 	var t Text
 	for {
 		i := strings.Index(v, "{{")
@@ -56,9 +58,9 @@ func (d *decoder) placeholders(a at, v, src string) Text {
 			d.fail(a, "has {{ without }}")
 			return t
 		}
-		p, ok := placeholder(strings.TrimSpace(v[i+2 : i+end]))
+		p, ok := placeholder(strings.TrimSpace(v[i+2:i+end]), also)
 		if !ok {
-			d.unknownPlaceholder(a, strings.TrimSpace(v[i+2:i+end]), src)
+			d.unknownPlaceholder(a, strings.TrimSpace(v[i+2:i+end]), src, append(slices.Clone(placeholderNames), also...))
 		}
 		if i > 0 {
 			t = append(t, Part{Literal: v[:i]})
@@ -72,12 +74,13 @@ func (d *decoder) placeholders(a at, v, src string) Text {
 	return t
 }
 
-func placeholder(name string) (Part, bool) {
-	if contains(placeholderNames[:7], name) {
-		return Part{Var: name}, true
-	}
+func placeholder(name string, also []string) (Part, bool) {
 	kind, arg, _ := strings.Cut(name, ".")
 	switch {
+	case arg == "" && (contains(placeholderNames[:7], name) || contains(also, name)):
+		return Part{Var: name}, true
+	case kind == "response_header" && contains(also, "response_header.NAME") && token(arg):
+		return Part{Var: kind, Arg: arg}, true
 	case kind == "header" && token(arg), kind == "query" && queryName(arg):
 		return Part{Var: kind, Arg: arg}, true
 	case kind == "path" && paramName(arg):
@@ -96,15 +99,18 @@ func queryName(s string) bool {
 	return s != ""
 }
 
-func (d *decoder) unknownPlaceholder(a at, name, src string) {
+func (d *decoder) unknownPlaceholder(a at, name, src string, all []string) {
 	if !strings.Contains(src, name) { // it came from the environment
-		d.fail(a, "has an unknown placeholder: known ones are ", joinNames(placeholderNames))
+		d.fail(a, "has an unknown placeholder: known ones are ", joinNames(all))
 		return
 	}
 	message := []string{"has the unknown placeholder ", strconv.Quote("{{" + name + "}}")}
-	known := placeholderNames
+	known := all
 	if kind, arg, found := strings.Cut(name, "."); found && arg != "" {
 		known = []string{"header." + arg, "query." + arg, "path." + arg}
+		if contains(all, "response_header.NAME") {
+			known = append(known, "response_header."+arg)
+		}
 		if contains(known, name) {
 			d.fail(a, append(message, ": ", strconv.Quote(arg), " is no ", kind, " name")...)
 			return
@@ -113,7 +119,7 @@ func (d *decoder) unknownPlaceholder(a at, name, src string) {
 	if s := suggest(name, known); s != "" {
 		message = append(message, ": did you mean ", strconv.Quote("{{"+s+"}}"), "?")
 	} else {
-		message = append(message, ": known ones are ", joinNames(placeholderNames))
+		message = append(message, ": known ones are ", joinNames(all))
 	}
 	d.fail(a, message...)
 }

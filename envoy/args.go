@@ -17,6 +17,10 @@ const (
 	drainStrategy = "immediate"
 )
 
+// flushMillis is --file-flush-interval-msec: how late a line of an access log may be.
+// Envoy's own 10 s make people think that there are none.
+const flushMillis = "1000"
+
 // ownFlags are what the sidecar must decide itself: with another configuration,
 // mode or epoch it would wait for an Envoy that never comes.
 var ownFlags = []string{
@@ -54,6 +58,7 @@ func commandLine(config string, concurrency int, args []string) []string {
 	add("--disable-hot-restart", "", "")
 	add("--drain-time-s", "", drainSeconds)
 	add("--drain-strategy", "", drainStrategy)
+	add("--file-flush-interval-msec", "", flushMillis)
 	if concurrency > 0 {
 		add("--concurrency", "", strconv.Itoa(concurrency))
 	}

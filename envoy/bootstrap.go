@@ -118,11 +118,21 @@ func (b Bootstrap) Message() (*bootstrapv3.Bootstrap, error) {
 // long paths with many parameters exceed. RE2 takes linear time at any size.
 const maxRegex = 1 << 16
 
+// Spans are sent to a collector in batches of up to spanBatch, at the latest after
+// spanDelay ms. Envoy's own batches are of 5, and each that a collector refuses is a line
+// in its log; its own delay is 5 s.
+const (
+	spanBatch = 256
+	spanDelay = 1000
+)
+
 func runtime() *bootstrapv3.LayeredRuntime {
 	return &bootstrapv3.LayeredRuntime{Layers: []*bootstrapv3.RuntimeLayer{{
 		Name: "backworks",
 		LayerSpecifier: &bootstrapv3.RuntimeLayer_StaticLayer{StaticLayer: &structpb.Struct{Fields: map[string]*structpb.Value{
-			"re2.max_program_size.error_level": structpb.NewNumberValue(maxRegex),
+			"re2.max_program_size.error_level":        structpb.NewNumberValue(maxRegex),
+			"tracing.opentelemetry.min_flush_spans":   structpb.NewNumberValue(spanBatch),
+			"tracing.opentelemetry.flush_interval_ms": structpb.NewNumberValue(spanDelay),
 		}}},
 	}}}
 }

@@ -26,12 +26,12 @@ type process struct {
 	left chan struct{} // closed when nobody watches any more
 }
 
-// startProcess runs a program with its output appended to the log. The process
+// startProcess runs a program with its two outputs appended to files. The process
 // outlives us (no Pdeathsig), and has a process group of its own so that a Ctrl-C
 // in our terminal is ours alone.
-func startProcess(path string, args []string, log *os.File) (*process, error) {
+func startProcess(path string, args []string, out, log *os.File) (*process, error) {
 	command := exec.Command(path, args...)
-	command.Stdout, command.Stderr = log, log
+	command.Stdout, command.Stderr = out, log
 	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := command.Start(); err != nil {
 		return nil, fmt.Errorf("start envoy %q: %w", path, unwrapPath(err))

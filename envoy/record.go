@@ -16,6 +16,8 @@ const (
 	recordFile    = "envoy.json"
 	bootstrapFile = "envoy.yaml"
 	logFileName   = "envoy.log"
+	// outputFileName has what of Envoy's standard output is not passed on yet.
+	outputFileName = "envoy.out"
 )
 
 // record is what the next run must know of an Envoy that outlived this one.

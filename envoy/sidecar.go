@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -36,6 +37,9 @@ type SidecarOptions struct {
 	// Logger also gets Envoy's own lines, under the name envoy.log, its info as our
 	// debug. None by default.
 	Logger hclog.Logger
+	// Output gets the lines of access logs that go to standard output; by default they
+	// are thrown away.
+	Output io.Writer
 }
 
 // Sidecar runs one Envoy and keeps it running. Its methods may be used at the same
@@ -47,6 +51,7 @@ type Sidecar struct {
 	text    []byte // of the bootstrap
 	build   Build
 	logFile *logFile
+	output  *output
 
 	live, hurry         chan struct{}
 	liveOnce, hurryOnce sync.Once
@@ -76,6 +81,9 @@ func NewSidecar(o SidecarOptions) (*Sidecar, error) {
 	}
 	if o.Logger == nil {
 		o.Logger = hclog.NewNullLogger()
+	}
+	if o.Output == nil {
+		o.Output = io.Discard
 	}
 	return &Sidecar{
 		SidecarOptions: o,
@@ -116,9 +124,13 @@ func (s *Sidecar) Run(ctx context.Context) (err error) {
 	if s.logFile, err = openLog(s.StateDir, s.log.Named("log")); err != nil {
 		return err
 	}
+	if s.output, err = openOutput(s.StateDir, s.Output, s.log); err != nil {
+		return err
+	}
 	following, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var follower sync.WaitGroup
 	follower.Go(func() { s.logFile.follow(following) })
+	follower.Go(func() { s.output.follow(following) })
 	defer follower.Wait()
 	defer stop()
 	defer s.admin.Close()
@@ -156,14 +168,22 @@ func (s *Sidecar) start() (*process, error) {
 	if err := replaceFile(config, s.text); err != nil {
 		return nil, err
 	}
-	out, err := s.logFile.open()
+	if err := s.output.renew(); err != nil {
+		return nil, err
+	}
+	out, err := s.output.open()
 	if err != nil {
 		return nil, err
 	}
 	defer out.Close()
+	log, err := s.logFile.open()
+	if err != nil {
+		return nil, err
+	}
+	defer log.Close()
 	s.logFile.poll()
 	s.logFile.mark()
-	p, err := startProcess(s.Path, commandLine(config, s.Concurrency, s.Args), out)
+	p, err := startProcess(s.Path, commandLine(config, s.Concurrency, s.Args), out, log)
 	if err != nil {
 		return nil, err
 	}

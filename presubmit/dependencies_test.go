@@ -13,6 +13,7 @@ var dependencies = map[string]string{
 	"github.com/envoyproxy/go-control-plane/envoy": "Envoy's API as Go types, its gRPC services included",
 	"github.com/envoyproxy/go-control-plane":       "tests only: its caches are what e2e/load compares us with",
 	"google.golang.org/grpc":                       "what xDS is spoken over; its package xds, tests only: a client that is not Envoy",
+	"go.opentelemetry.io/proto/otlp":               "the attributes of access logs in the API; in tests, what a collector is sent",
 	"google.golang.org/protobuf":                   "the messages of the API, and their deterministic form",
 	"google.golang.org/genproto/googleapis/rpc":    "google.rpc.Status, in which an Envoy says why it refuses",
 	"gopkg.in/yaml.v3":                             "the only YAML parser with a node tree, lines and columns",

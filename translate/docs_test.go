@@ -11,8 +11,8 @@ import (
 	"backworks/envoy"
 )
 
-// fenced is a blueprint in a document: an example that begins with the server or plugins.
-var fenced = regexp.MustCompile("(?ms)^```yaml\n((?:server|plugins):.*?)^```$")
+// fenced is a blueprint in a document: an example that begins with a name, the server or plugins.
+var fenced = regexp.MustCompile("(?ms)^```yaml\n((?:name|server|plugins):.*?)^```$")
 
 // TestDocuments: the blueprints in these documents load without a word, and Envoy accepts
 // what they become.
@@ -22,7 +22,7 @@ func TestDocuments(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"protocols.md", "routing.md"} {
+	for _, name := range []string{"protocols.md", "routing.md", "cors.md", "compression.md", "errors.md", "observability.md"} {
 		text, err := os.ReadFile(filepath.Join("../docs", name))
 		if err != nil {
 			t.Fatal(err)

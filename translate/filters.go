@@ -63,6 +63,9 @@ func (b *builder) filters() []*hcmv3.HttpFilter {
 	// Before all that asks who a client is: a browser sends no credentials with its
 	// preflight request, and must be able to read a refusal.
 	add(corsFilter, &corsv3.Cors{}, used(b, corsOf))
+	// Before all that reads or changes bodies: answers come to it last, so that those see
+	// them plain, and it takes from the target's request what would have them compressed.
+	out = append(out, b.compressors()...)
 	// Before all that reads a body, and behind cors, since a page must be able to read the
 	// refusal. Each route says which size it has.
 	out = append(out, b.sizeFilters()...)

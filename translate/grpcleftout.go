@@ -30,6 +30,7 @@ func grpcLeftOut(bp *blueprints.Blueprint) blueprints.Problems {
 	if t := bp.Policies.Transformations; t != nil && t.Enabled {
 		l.plugin(t)
 	}
+	l.policies(&bp.Policies)
 	for _, p := range bp.Pools {
 		l.pool(p)
 	}
@@ -127,6 +128,7 @@ func (l *leftOut) endpoint(e *blueprints.Endpoint) {
 	if a := e.Policies.Auth; a != nil && a.Enabled {
 		l.warn(a.Position, "auth is left out: they ask targets themselves, which then have to ask who calls")
 	}
+	l.policies(&e.Policies)
 	l.headers(e.RequestHeaders, e.Position)
 	l.headers(e.ResponseHeaders, e.Position)
 	l.transforms(e.Transforms, e.Position)
@@ -141,6 +143,13 @@ func (l *leftOut) endpoint(e *blueprints.Endpoint) {
 		if p := b.pool(e); p != nil {
 			l.retries(position(e.Proxy.Position, e.Position), settingsOf(p, e.Proxy))
 		}
+	}
+}
+
+func (l *leftOut) policies(p *blueprints.Policies) {
+	names, places := p.On()
+	for i, name := range names {
+		l.warn(places[i], "the plugin %s is left out: no proxy stands in their way", name)
 	}
 }
 

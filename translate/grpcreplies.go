@@ -11,18 +11,18 @@ import (
 // grpc-message, and this would be the JSON. The status follows from that of HTTP, which
 // knows less of what happened than the statuses of gRPC could say.
 func (b *builder) grpcReplies() []*hcmv3.ResponseMapper {
-	call := withHeader(header("content-type", &matcherv3.StringMatcher{
+	call := headerFits(header("content-type", &matcherv3.StringMatcher{
 		MatchPattern: &matcherv3.StringMatcher_Prefix{Prefix: "application/grpc"},
 	}))
 	reply := func(status string, f *accesslogv3.AccessLogFilter) *hcmv3.ResponseMapper {
 		return &hcmv3.ResponseMapper{
-			Filter:       allOf(call, f),
+			Filter:       all(call, f),
 			HeadersToAdd: []*corev3.HeaderValueOption{only("grpc-status", status)},
 		}
 	}
 	return []*hcmv3.ResponseMapper{
-		reply("4", flagged(slow)),        // DEADLINE_EXCEEDED, not UNAVAILABLE
-		reply("8", b.detailed(tooLarge)), // RESOURCE_EXHAUSTED, not UNKNOWN
+		reply("4", flagged(slow)),      // DEADLINE_EXCEEDED, not UNAVAILABLE
+		reply("8", detailed(tooLarge)), // RESOURCE_EXHAUSTED, not UNKNOWN
 		{Filter: call},
 	}
 }

@@ -76,6 +76,8 @@ func (b *builder) connectionManager(s blueprints.Server) *hcmv3.HttpConnectionMa
 		HttpFilters:      filters,
 		UpgradeConfigs:   upgrades(filters),
 		LocalReplyConfig: b.localReplies(),
+		AccessLog:        b.accessLogs(),
+		Tracing:          b.tracing(),
 		ServerName:       serverName,
 
 		// The client's address is the connection's, or what the trusted proxies in
@@ -113,5 +115,6 @@ func (b *builder) connectionManager(s blueprints.Server) *hcmv3.HttpConnectionMa
 		},
 	}
 	overTLS(m, b.bp.TLS)
+	b.requestIDs(m)
 	return m
 }

@@ -163,7 +163,7 @@ func TestTransformedAnswers(t *testing.T) {
 		{"GET", "/pass/text", 200, "text", "Content-Length: 4"},
 		{"GET", "/pass/large", 200, large, ""},
 		{"GET", "/pass/chunked", 200, large, ""},
-		{"GET", "/pass/endless", 500, "Internal Server Error", ""},
+		{"GET", "/pass/endless", 500, "{\"error\":\"internal_error\",\"message\":\"the answer could not be made\"}\n", ""},
 		{"GET", "/pass/range", 200, ``, ""},
 		{"GET", "/pass/304", 304, "", ""},
 		{"GET", "/pass/204", 204, "", ""},

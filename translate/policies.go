@@ -1,11 +1,15 @@
 package translate
 
 import (
+	"fmt"
 	"slices"
+	"strconv"
 
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/anypb"
+	"google.golang.org/protobuf/types/known/structpb"
 
 	"backworks/blueprints"
 )
@@ -15,9 +19,11 @@ import (
 
 // plugins puts the settings of an endpoint's plugins into a route of it.
 func (b *builder) plugins(r *routev3.Route, e *blueprints.Endpoint) {
-	if c := effective(b, e, corsOf); c != nil {
-		b.setting(r, corsFilter, b.cors(c, e))
-	}
+	b.corsRoute(r, e)
+	b.compressionRoute(r, e)
+	b.accessLogRoute(r, e)
+	b.tracingRoute(r, e)
+	b.errorsRoute(r, e)
 }
 
 // setting gives a filter its settings for one route.
@@ -36,4 +42,51 @@ func effective[T any, P blueprints.PolicyType[T]](b *builder, e *blueprints.Endp
 // used says that some endpoint uses a plugin.
 func used[T any, P blueprints.PolicyType[T]](b *builder, of func(*blueprints.Policies) *T) bool {
 	return slices.ContainsFunc(b.bp.Endpoints, func(e *blueprints.Endpoint) bool { return effective[T, P](b, e, of) != nil })
+}
+
+// yes is a switch that is off where nobody says otherwise.
+func yes(v *bool) bool { return v != nil && *v }
+
+// variants are the different settings of a plugin: that of the blueprint first, which
+// also holds for requests that meet no endpoint, then those that endpoints make of it.
+// nil is one that is off.
+func variants[T any, P blueprints.PolicyType[T]](b *builder, of func(*blueprints.Policies) *T) []*T {
+	out := []*T{blueprints.Effective[T, P](of(&b.bp.Policies), nil)}
+	for _, e := range b.bp.Endpoints {
+		if of(&e.Policies) == nil {
+			continue
+		}
+		if x := effective[T, P](b, e, of); variant(out, x) < 0 {
+			out = append(out, x)
+		}
+	}
+	return out
+}
+
+// variant is the place of x among list, or -1.
+func variant[T any](list []*T, x *T) int {
+	return slices.IndexFunc(list, func(y *T) bool { return blueprints.Alike(x, y) })
+}
+
+// mark notes in a route which variant of a plugin holds, for what is chosen when the
+// request is done: the expressions are in whenMarked.
+func mark(r *routev3.Route, plugin string, variant int) {
+	if variant <= 0 {
+		return
+	}
+	if r.Metadata == nil {
+		r.Metadata = &corev3.Metadata{FilterMetadata: map[string]*structpb.Struct{}}
+	}
+	r.Metadata.FilterMetadata["backworks."+plugin] = &structpb.Struct{Fields: map[string]*structpb.Value{
+		"variant": structpb.NewStringValue(strconv.Itoa(variant)),
+	}}
+}
+
+// whenMarked is an expression (CEL) that holds for routes with this mark. For 0 it holds
+// for those without, and where there is no route.
+func whenMarked(plugin string, variant int) string {
+	if variant > 0 {
+		return fmt.Sprintf("xds.route_metadata.filter_metadata['backworks.%s']['variant'] == '%d'", plugin, variant)
+	}
+	return fmt.Sprintf("!has(xds.route_metadata) || !('backworks.%s' in xds.route_metadata.filter_metadata)", plugin)
 }

@@ -23,10 +23,14 @@ const directBody = 4096
 func (b *builder) routes() *routev3.RouteConfiguration {
 	h := &routev3.VirtualHost{Name: RouteName, Domains: []string{"*"}}
 	if b.auth() != nil {
-		h.Routes = append(h.Routes, disguisedPaths())
+		h.Routes = append(h.Routes, b.disguisedPaths())
 	}
-	for _, e := range b.sorted {
+	corsUsed := used(b, corsOf)
+	for i, e := range b.sorted {
 		b.checkAuth(e)
+		if corsUsed && (i == 0 || comparePaths(b.sorted[i-1].Path, e.Path) != 0) {
+			h.Routes = append(h.Routes, b.preflights(b.samePath(i))...)
+		}
 		h.Routes = append(h.Routes, b.endpointRoutes(e)...)
 	}
 	h.Routes = append(h.Routes, b.wrongMethods()...)
@@ -49,6 +53,15 @@ func (b *builder) routes() *routev3.RouteConfiguration {
 	return c
 }
 
+// samePath are the endpoints from i on that have its path.
+func (b *builder) samePath(i int) []*blueprints.Endpoint {
+	end := i + 1
+	for end < len(b.sorted) && comparePaths(b.sorted[i].Path, b.sorted[end].Path) == 0 {
+		end++
+	}
+	return b.sorted[i:end]
+}
+
 // endpointRoutes are an endpoint's routes: one, or two where some of its methods
 // may be sent again and some not, and more where clients can tell in several ways who
 // they are.
@@ -56,7 +69,7 @@ func (b *builder) endpointRoutes(e *blueprints.Endpoint) []*routev3.Route {
 	names := b.served(e)
 	switch e.Handler {
 	case blueprints.HandlerStatic:
-		return b.guarded(e, []*routev3.Route{b.static(e, names)})
+		return b.guarded(e, b.corsStatic(b.static(e, names), e))
 	case blueprints.HandlerMetrics:
 		return b.guarded(e, []*routev3.Route{b.metrics(e, names)})
 	}

@@ -158,10 +158,9 @@ func isClient(a *blueprints.Auth, name string) bool {
 
 // disguisedPaths refuses what servers of Java take for a way up, once they have taken the
 // part behind the semicolon away: it would lead from a public path to one that is not.
-func disguisedPaths() *routev3.Route {
-	r := constantAnswer(400, `{"error":"bad_request","message":"the path has a dot segment with parameters"}`)
+func (b *builder) disguisedPaths() *routev3.Route {
+	r := b.errorRoute(400, "bad_request", "the path has a dot segment with parameters")
 	r.Name = "400 dot segments"
 	r.Match = &routev3.RouteMatch{PathSpecifier: &routev3.RouteMatch_SafeRegex{SafeRegex: regex(`/(?:.*/)?\.\.?(?:;|%3[bB]).*`)}}
-	r.ResponseHeadersToAdd = []*corev3.HeaderValueOption{only("Content-Type", jsonType)}
 	return r
 }

@@ -15,6 +15,9 @@ var formatters = map[string]string{
 	"path":       "%REQ(X-ENVOY-ORIGINAL-PATH?:PATH)%",
 	"host":       "%REQ(X-FORWARDED-HOST?:AUTHORITY)%",
 	"scheme":     "%REQ(:SCHEME)%",
+	// Of errors alone:
+	"status": "%RESPONSE_CODE%",
+	"words":  "%LOCAL_REPLY_BODY%",
 }
 
 // format turns t into Envoy's format language. A per cent sign of the blueprint

@@ -21,10 +21,10 @@ func (b *builder) wrongMethods() []*routev3.Route {
 		}
 		last = e
 		if allowed, some := b.allowed(b.paths.covering(e.Path)); some {
-			r := constantAnswer(405, `{"error":"method_not_allowed","message":"this path has other methods, see Allow"}`)
+			r := b.errorRoute(405, "", "")
 			r.Name = "405 " + e.Path.Raw
 			r.Match = b.match(e.Path)
-			r.ResponseHeadersToAdd = append(r.ResponseHeadersToAdd, only("Allow", strings.Join(allowed, ", ")), only("Content-Type", jsonType))
+			r.ResponseHeadersToAdd = append(r.ResponseHeadersToAdd, only("Allow", strings.Join(allowed, ", ")))
 			out = append(out, r)
 		}
 	}
@@ -41,13 +41,4 @@ func (b *builder) allowed(list []*blueprints.Endpoint) (names []string, some boo
 	}
 	slices.Sort(names)
 	return slices.Compact(names), true
-}
-
-// constantAnswer is a route without a match that always answers the same.
-func constantAnswer(status int, body string) *routev3.Route {
-	d := &routev3.DirectResponseAction{Status: uint32(status)}
-	if body != "" {
-		d.Body = inline(body)
-	}
-	return &routev3.Route{Action: &routev3.Route_DirectResponse{DirectResponse: d}}
 }

@@ -222,7 +222,7 @@ func (s *service) prepareEnvoy(context.Context) error {
 		return err
 	}
 	s.sidecar, err = envoy.NewSidecar(envoy.SidecarOptions{
-		Path: s.binary, Bootstrap: message, StateDir: s.dir, Args: s.envoyArgs, KeepOnStop: s.keepEnvoy, Logger: s.log,
+		Path: s.binary, Bootstrap: message, StateDir: s.dir, Args: s.envoyArgs, KeepOnStop: s.keepEnvoy, Logger: s.log, Output: s.stdout,
 	})
 	return err
 }
