@@ -29,7 +29,7 @@ func (b *builder) routes() *routev3.RouteConfiguration {
 	for i, e := range b.sorted {
 		b.checkAuth(e)
 		if corsUsed && (i == 0 || comparePaths(b.sorted[i-1].Path, e.Path) != 0) {
-			h.Routes = append(h.Routes, b.preflights(b.samePath(i))...)
+			h.Routes = append(h.Routes, b.preflights(b.neighbours(i))...)
 		}
 		h.Routes = append(h.Routes, b.endpointRoutes(e)...)
 	}
@@ -53,8 +53,8 @@ func (b *builder) routes() *routev3.RouteConfiguration {
 	return c
 }
 
-// samePath are the endpoints from i on that have its path.
-func (b *builder) samePath(i int) []*blueprints.Endpoint {
+// neighbours are the endpoints from i on that have its path.
+func (b *builder) neighbours(i int) []*blueprints.Endpoint {
 	end := i + 1
 	for end < len(b.sorted) && comparePaths(b.sorted[i].Path, b.sorted[end].Path) == 0 {
 		end++
