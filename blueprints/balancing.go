@@ -3,6 +3,7 @@ package blueprints
 import (
 	"reflect"
 	"slices"
+	"strings"
 	"time"
 
 	"gopkg.in/yaml.v3"
@@ -143,6 +144,9 @@ func (d *decoder) sessions(p *Pool, s *sessionsSpec) *Sessions {
 	d.headerToken(s.Cookie, "a cookie's name")
 	if s.Path.given() {
 		d.checkPath(s.Path)
+		if strings.Contains(s.Path.v, ";") { // it would end there (RFC 6265, section 4.1.1)
+			d.fail(s.Path.at, "must not have a semicolon, got ", s.Path.quote())
+		}
 	}
 	return &Sessions{Position: d.position(s.at), Cookie: s.Cookie.or("backworks-" + p.Name), Path: s.Path.or("/"), TTL: s.TTL.v}
 }

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+
+	"backworks/translate"
 )
 
 // says answers with its name, and the status that is its query's.
@@ -168,6 +170,45 @@ endpoints:
 	for range 10 {
 		if resp, body := p.ask(t, "GET", "/bad"); resp.StatusCode != 503 {
 			t.Errorf("%d %s", resp.StatusCode, body)
+		}
+	}
+}
+
+// An edit elsewhere leaves the clusters of fallbacks as they were, and a change of one is
+// one of that cluster alone.
+func TestUpdateKeepsFallbacks(t *testing.T) {
+	t.Parallel()
+	const text = `
+plugins:
+  proxy:
+    config:
+      targets: ["http://a:1"]
+      fallback: b
+      timeout: TIME
+      upstreams: {b: {targets: ["http://b:1"]}, b-2: {targets: ["http://b:2"]}, c: {targets: ["http://c:1"], fallback: NEXT}}
+`
+	made := func(prev *translate.Resources, time, next string) (*translate.Resources, map[string]any) {
+		r, problems := translate.Update(prev, oneFile(t, strings.NewReplacer("TIME", time, "NEXT", next).Replace(text)))
+		if r == nil {
+			t.Fatal(problems)
+		}
+		out := map[string]any{}
+		for i, c := range r.Clusters {
+			if out[c.Name] = c.Message; i > 0 && r.Clusters[i-1].Name >= c.Name {
+				t.Errorf("%s stands behind %s", c.Name, r.Clusters[i-1].Name)
+			}
+		}
+		return r, out
+	}
+	r, first := made(nil, "5s", "b")
+	r, second := made(r, "6s", "b")
+	_, third := made(r, "6s", "b-2")
+	for _, name := range []string{"b", "b-2", "c", "c/fallback", "default/fallback"} {
+		if first[name] == nil || first[name] != second[name] {
+			t.Errorf("%s was made again", name)
+		}
+		if (second[name] == third[name]) != (name != "c/fallback" && name != "c") {
+			t.Errorf("%s: made again %v", name, second[name] != third[name])
 		}
 	}
 }

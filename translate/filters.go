@@ -73,6 +73,9 @@ func (b *builder) filters() []*hcmv3.HttpFilter {
 	out = append(out, b.authFilters()...)
 	// Each route says which parameters of its path it wants.
 	add(parameterFilter, &headertometadatav3.Config{}, b.usesParameters())
+	// Behind all that may refuse a request, since it chooses the target; and before what
+	// changes answers, so that its cookie is not among what the target said.
+	add(sessionFilter, &statefulv3.StatefulSession{}, b.hasSessions())
 	// Behind all that reads parameters, whose values it puts into bodies, and behind all
 	// that refuses requests or compresses answers: it works on what the target is to get,
 	// and on answers as the target gave them. Routes that need it switch it on.
@@ -80,9 +83,6 @@ func (b *builder) filters() []*hcmv3.HttpFilter {
 		add(scriptFilter, transformFilter(), true)
 		out[len(out)-1].Disabled = true
 	}
-	// Behind all that may refuse a request: it chooses the target, and puts its cookie on
-	// the target's answer.
-	add(sessionFilter, &statefulv3.StatefulSession{}, b.hasSessions())
 	// Last by Envoy's rule: it ends the chain.
 	add(routerFilter, &routerv3.Router{}, true)
 	return out

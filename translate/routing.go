@@ -72,6 +72,9 @@ func (w way) narrow(m *routev3.RouteMatch) {
 	}
 	for _, h := range w.canary.Headers {
 		x := header(h.Name, exact(h.Value))
+		if strings.EqualFold(h.Name, "host") {
+			x.Name = ":authority" // as Envoy keeps it, whatever the version of HTTP
+		}
 		if h.Value == "*" {
 			x.HeaderMatchSpecifier = &routev3.HeaderMatcher_PresentMatch{PresentMatch: true}
 		}

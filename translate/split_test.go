@@ -44,6 +44,7 @@ endpoints:
         canary:
           - {upstream: b, header: {X-Beta: "yes"}, cookie: {who: "*"}}
           - {upstream: c, header: {X-Any: "*"}}
+          - {upstream: b, header: {host: beta.example}}
 `, map[string]string{"A": a, "B": b, "C": c})
 	got := map[string]int{}
 	const n = 2000
@@ -71,6 +72,7 @@ endpoints:
 		{"c", "X-Any: 1|X-Beta: yes"},
 		{"b", "X-Any: 1|X-Beta: yes|Cookie: who=me"},
 		{"a", "X-Beta: yes|Cookie: nowho=me"},
+		{"b", "Host: beta.example"},
 	} {
 		headers := strings.Split(x.headers, "|")
 		if x.headers == "" {
@@ -78,6 +80,31 @@ endpoints:
 		}
 		if _, body := p.ask(t, "POST", "/canary", headers...); !strings.HasPrefix(body, x.want+" ") {
 			t.Errorf("%q: %s, want %s", x.headers, body, x.want)
+		}
+	}
+}
+
+// What a pool says of headers and bodies holds for its part.
+func TestWaysChangeMessages(t *testing.T) {
+	t.Parallel()
+	a, b := target(t, "X-To"), target(t, "X-To")
+	p := serve(t, `
+plugins:
+  proxy:
+    config:
+      upstreams:
+        a: {targets: [$A], transform_request: {headers: {X-To: a}}, transform_response: {headers: {X-From: a}}}
+        b:
+          targets: [$B]
+          transform_request: {headers: {X-To: b}}
+          transform_response: {headers: {X-From: b}, body: [{wrap: data}]}
+endpoints:
+  - {path: /x, upstream: a, config: {proxy: {canary: {upstream: b, headers: {X-Beta: "1"}}}}}
+`, map[string]string{"A": a, "B": b})
+	for want, headers := range map[string][]string{"a": nil, "b": {"X-Beta: 1"}} {
+		resp, body := p.ask(t, "GET", "/x", headers...)
+		if resp.Header.Get("X-From") != want || !strings.Contains(body, "X-To: "+want) {
+			t.Errorf("%s: from %q: %s", want, resp.Header.Get("X-From"), body)
 		}
 	}
 }
