@@ -29,7 +29,8 @@ func (b *builder) clientNames() *rbacv3.RBAC {
 		}
 	}
 	// Without a name to match, the filter takes any TLS for authenticated; without a
-	// certificate the subject is empty, as it is with one that names nobody.
+	// certificate the subject is empty, as it is with one that has neither subject nor
+	// name of those kinds.
 	somebody := authenticated(&rbacconfigv3.Principal_Authenticated{PrincipalName: matches(".+")})
 	nobody := &rbacconfigv3.Principal{Identifier: &rbacconfigv3.Principal_NotId{NotId: somebody}}
 	return &rbacv3.RBAC{Rules: &rbacconfigv3.RBAC{Action: rbacconfigv3.RBAC_ALLOW, Policies: map[string]*rbacconfigv3.Policy{
