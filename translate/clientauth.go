@@ -25,7 +25,7 @@ func (b *builder) clientNames() *rbacv3.RBAC {
 	named := &rbacconfigv3.Policy{Permissions: anything}
 	if b.asksOptionalNames() {
 		for _, s := range b.bp.TLS.Clients.SANs {
-			named.Principals = append(named.Principals, authenticated(&rbacconfigv3.Principal_Authenticated{PrincipalName: principal(s)}))
+			named.Principals = append(named.Principals, authenticated(&rbacconfigv3.Principal_Authenticated{PrincipalName: certified(s)}))
 		}
 	}
 	// Without a name to match, the filter takes any TLS for authenticated; without a
@@ -42,10 +42,10 @@ func authenticated(a *rbacconfigv3.Principal_Authenticated) *rbacconfigv3.Princi
 	return &rbacconfigv3.Principal{Identifier: &rbacconfigv3.Principal_Authenticated_{Authenticated: a}}
 }
 
-// principal matches a name as this filter has it: a URI or DNS name of the certificate, or,
+// certified matches a name as this filter has it: a URI or DNS name of the certificate, or,
 // where it has neither, its subject. So what stands for * in a DNS name must hold nothing
 // that the others have.
-func principal(san string) *matcherv3.StringMatcher {
+func certified(san string) *matcherv3.StringMatcher {
 	if !strings.Contains(san, "*") || sanType(san) == tlsv3.SubjectAltNameMatcher_URI {
 		return globbed(san)
 	}
