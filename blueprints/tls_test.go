@@ -161,6 +161,10 @@ func TestTLSProblems(t *testing.T) {
 		testca.Write(t, r.path("tls/ca.pem"), ca.PEM())
 		r.load(want)
 	}
+	off, _, _ := tlsRig(t, "plugins: {tls: {enabled: false, config: {certificate: {cert: none.pem, key: none.key}}}, proxy: {config: {targets: [http://a]}}}\n")
+	if off.one(off.load()).TLS != nil {
+		t.Error("it is on")
+	}
 	r, _, _ := tlsRig(t, "plugins: {tls: false, proxy: {config: {targets: [https://a], tls: {verify: false}}}}\nendpoints: [{path: /, config: {tls: {enabled: true}}}]\n")
 	r.warned(r.load("endpoints[0].config.tls: is one for all endpoints"), "whoever is in between may read and change all")
 }
