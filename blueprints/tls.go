@@ -1,6 +1,7 @@
 package blueprints
 
 import (
+	"net/netip"
 	"reflect"
 	"strings"
 	"time"
@@ -44,7 +45,7 @@ type clientAuthSpec struct {
 	at
 	CA       str       `yaml:"ca" required:"true" doc:"A PEM file with the authorities of which one must have signed a client's certificate; it is read again when it changes."`
 	Required boolean   `yaml:"required" default:"true" doc:"Whether a client needs one. With false, one that has none may come, but none with a bad one."`
-	SANs     list[str] `yaml:"sans,san" single:"true" doc:"DNS names, URIs, email or IP addresses, exact or with * as a glob, of which the certificate must have one; any without it. Needs required: true."`
+	SANs     list[str] `yaml:"sans,san" single:"true" doc:"DNS names, URIs, email or IP addresses, exact or with * as a glob, of which the certificate must have one; any without it. With required: false they are DNS names and URIs, and a certificate without one of them is answered with 403."`
 	Forward  boolean   `yaml:"forward" default:"false" doc:"Whether targets are told of the certificate in X-Forwarded-Client-Cert. What clients send in it never reaches them."`
 }
 
@@ -138,10 +139,10 @@ func (d *decoder) clientAuth(s *clientAuthSpec) *ClientAuth {
 	if s.SANs.given() && len(s.SANs.items) == 0 {
 		d.fail(s.SANs.at, "must name at least one; without the key any will do")
 	}
-	if s.SANs.given() && !c.Required {
-		d.fail(s.SANs.at, "needs required: true: where Envoy looks for names, it lets nobody in without a certificate")
-	}
 	for _, x := range s.SANs.items {
+		if _, err := netip.ParseAddr(x.v); !c.Required && (err == nil || strings.Contains(x.v, "@")) {
+			d.fail(x.at, "must be a DNS name or a URI where required is false")
+		}
 		if x.given() && strings.Trim(x.v, "*") == "" && x.v != "" {
 			d.fail(x.at, "is every name: leave the key out where any will do")
 		}

@@ -138,28 +138,32 @@ func TestTLSProblems(t *testing.T) {
 	for text, want := range map[string]string{
 		"tls: true":         "plugins.tls: needs certificates, each with its key; or, for development, self_signed: true",
 		"tls: {config: {}}": "plugins.tls: needs certificates",
-		"tls: {config: {certificate: {cert: tls/a.pem}}}":                                                                            `needs the key "key"`,
-		"tls: {config: {certificate: {cert: tls/none.pem, key: tls/a.key}}}":                                                         "the certificate cannot be used: none.pem cannot be read: no such file",
-		"tls: {config: {certificate: {cert: tls/a.pem, key: tls/a.key}, min_version: 1.1}}":                                          `must be "1.2" or "1.3", got "1.1"`,
-		"tls: {config: {certificate: {cert: tls/a.pem, key: tls/a.key}, redirect_port: 8080}}":                                       "is the server's own port",
-		"tls: {config: {certificate: {cert: tls/a.pem, key: tls/a.key}, redirect_port: 0}}":                                          "must be at least 1",
-		"tls: {config: {certificate: {cert: tls/a.pem, key: tls/a.key}, hsts: {preload: true}}}":                                     "needs include_subdomains: true",
-		"tls: {config: {certificate: {cert: tls/a.pem, key: tls/a.key}, client_auth: {}}}":                                           `needs the key "ca"`,
-		"tls: {config: {certificate: {cert: tls/a.pem, key: tls/a.key}, client_auth: {ca: tls/a.key}}}":                              "the file of authorities cannot be used: there is no certificate in PEM",
-		"tls: {config: {certificate: {cert: tls/a.pem, key: tls/a.key}, client_auth: {ca: tls/ca.pem, sans: []}}}":                   "must name at least one",
-		"tls: {config: {certificate: {cert: tls/a.pem, key: tls/a.key}, client_auth: {ca: tls/ca.pem, sans: ['*']}}}":                "is every name",
-		"tls: {config: {certificate: {cert: tls/a.pem, key: tls/a.key}, client_auth: {ca: tls/ca.pem, required: false, sans: [a]}}}": "needs required: true",
-		"tls: {config: {self_signed: true}}":                                                                                         "cannot be made here",
-		"tls: {config: {self_signed: [a b]}}":                                                                                        "must be a DNS name or an IP address",
-		"proxy: {config: {targets: [http://a], tls: {sni: a}}}":                                                                      "has no effect on targets with http",
-		"proxy: {config: {targets: [https://a], tls: {certificate: tls/a.pem}}}":                                                     "needs certificate and key together",
-		"proxy: {config: {targets: [https://a], tls: {sni: 'a b'}}}":                                                                 "must be a DNS name",
-		"proxy: {config: {targets: [https://a], tls: {verify: false, ca: tls/ca.pem}}}":                                              "cannot be false with a ca",
+		"tls: {config: {certificate: {cert: tls/a.pem}}}":                                                                                      `needs the key "key"`,
+		"tls: {config: {certificate: {cert: tls/none.pem, key: tls/a.key}}}":                                                                   "the certificate cannot be used: none.pem cannot be read: no such file",
+		"tls: {config: {certificate: {cert: tls/a.pem, key: tls/a.key}, min_version: 1.1}}":                                                    `must be "1.2" or "1.3", got "1.1"`,
+		"tls: {config: {certificate: {cert: tls/a.pem, key: tls/a.key}, redirect_port: 8080}}":                                                 "is the server's own port",
+		"tls: {config: {certificate: {cert: tls/a.pem, key: tls/a.key}, redirect_port: 0}}":                                                    "must be at least 1",
+		"tls: {config: {certificate: {cert: tls/a.pem, key: tls/a.key}, hsts: {preload: true}}}":                                               "needs include_subdomains: true",
+		"tls: {config: {certificate: {cert: tls/a.pem, key: tls/a.key}, client_auth: {}}}":                                                     `needs the key "ca"`,
+		"tls: {config: {certificate: {cert: tls/a.pem, key: tls/a.key}, client_auth: {ca: tls/a.key}}}":                                        "the file of authorities cannot be used: there is no certificate in PEM",
+		"tls: {config: {certificate: {cert: tls/a.pem, key: tls/a.key}, client_auth: {ca: tls/ca.pem, sans: []}}}":                             "must name at least one",
+		"tls: {config: {certificate: {cert: tls/a.pem, key: tls/a.key}, client_auth: {ca: tls/ca.pem, sans: ['*']}}}":                          "is every name",
+		"tls: {config: {certificate: {cert: tls/a.pem, key: tls/a.key}, client_auth: {ca: tls/ca.pem, required: false, sans: [a@b.example]}}}": "must be a DNS name or a URI",
+		"tls: {config: {self_signed: true}}":                                                                                                   "cannot be made here",
+		"tls: {config: {self_signed: [a b]}}":                                                                                                  "must be a DNS name or an IP address",
+		"proxy: {config: {targets: [http://a], tls: {sni: a}}}":                                                                                "has no effect on targets with http",
+		"proxy: {config: {targets: [https://a], tls: {certificate: tls/a.pem}}}":                                                               "needs certificate and key together",
+		"proxy: {config: {targets: [https://a], tls: {sni: 'a b'}}}":                                                                           "must be a DNS name",
+		"proxy: {config: {targets: [https://a], tls: {verify: false, ca: tls/ca.pem}}}":                                                        "cannot be false with a ca",
 	} {
 		r, ca, _ := tlsRig(t, "plugins:\n  "+text+"\nendpoints: [{path: /, config: {static: {body: a}}}]\n")
 		ca.Sign(time.Hour, "a.example").Save(t, r.path("tls"), "a")
 		testca.Write(t, r.path("tls/ca.pem"), ca.PEM())
 		r.load(want)
+	}
+	off, _, _ := tlsRig(t, "plugins: {tls: {enabled: false, config: {certificate: {cert: none.pem, key: none.key}}}, proxy: {config: {targets: [http://a]}}}\n")
+	if off.one(off.load()).TLS != nil {
+		t.Error("it is on")
 	}
 	r, _, _ := tlsRig(t, "plugins: {tls: false, proxy: {config: {targets: [https://a], tls: {verify: false}}}}\nendpoints: [{path: /, config: {tls: {enabled: true}}}]\n")
 	r.warned(r.load("endpoints[0].config.tls: is one for all endpoints"), "whoever is in between may read and change all")

@@ -47,7 +47,7 @@ func TestCertificatesAreRenewed(t *testing.T) {
 				return strings.Contains(p.problems(), "the certificate is refused: the key is another certificate's; the one before is kept")
 			})
 		case 3:
-			s.write("main.yaml", s.text(fmt.Sprintf(`, min_version: "1.%d", hsts: {max_age: %d}`, 2+i/4%2, i), target.url))
+			s.write("main.yaml", s.text(fmt.Sprintf(`, min_version: "1.%d", http3: %v, hsts: {max_age: %d}`, 2+i/4%2, i/4%2 == 0, i), target.url))
 			s.until("the edit is live", func() bool {
 				_, _, header := ask(s.client(false), http.MethodGet, s.proxy+"/", "")
 				return header.Get("Strict-Transport-Security") == fmt.Sprintf("max-age=%d", i)

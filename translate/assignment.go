@@ -63,7 +63,7 @@ func Assignments(bp *blueprints.Blueprint, state State) []Resource {
 // so that a name with several addresses does not get several shares.
 func Assignment(p *blueprints.Pool, state State) *endpointv3.ClusterLoadAssignment {
 	known := state.Pools[p.Name]
-	weights := known.weights(p)
+	weights, names := known.weights(p), serverNames(p)
 	var endpoints []*endpointv3.LbEndpoint
 	for i, t := range p.Targets {
 		addresses := state.Addresses[t.Host]
@@ -78,7 +78,7 @@ func Assignment(p *blueprints.Pool, state State) *endpointv3.ClusterLoadAssignme
 			e.AdditionalAddresses = append(e.AdditionalAddresses, &endpointv3.Endpoint_AdditionalAddress{Address: socketAddress(a.String(), t.Port)})
 		}
 		lb := lbEndpoint(e, weights[i])
-		lb.Metadata = ownSocket(p, t)
+		lb.Metadata = ownSocket(names, t)
 		lb.HealthStatus = known.health(Authority(p, t))
 		endpoints = append(endpoints, lb)
 	}

@@ -2,6 +2,8 @@ package translate_test
 
 import (
 	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
 	"slices"
 	"strings"
 	"testing"
@@ -29,6 +31,7 @@ plugins:
 	with := func(more string) *proxy {
 		return serve(t, rules, map[string]string{"DIR": f.dir, "MORE": more, "BACKEND": backend})
 	}
+	named := with(`required: false, sans: [app.example, "*.team.example", "spiffe://example/ns/*"]`)
 	required := with(`forward: true, sans: [app.example, "*.team.example", "spiffe://example/ns/*", ops@example.org]`)
 	optional := with("required: false")
 	for name, c := range map[string]struct {
@@ -42,6 +45,9 @@ plugins:
 		"another name":     {[]tls.Certificate{f.ca.Sign(day, "bad.example").TLS(t)}, false},
 		"only alike":       {[]tls.Certificate{f.ca.Sign(day, "app.example.evil", "xapp.example", "team.example").TLS(t)}, false},
 		"another kind":     {[]tls.Certificate{f.ca.Sign(day, "https://app.example").TLS(t)}, false},
+		"only a subject":   {[]tls.Certificate{f.ca.SignWith(day, subject("x.team.example")).TLS(t)}, false},
+		"URI like a name":  {[]tls.Certificate{f.ca.Sign(day, "spiffe://x.team.example").TLS(t)}, false},
+		"several names":    {[]tls.Certificate{f.ca.Sign(day, "b.example", "spiffe://b", "app.example").TLS(t)}, true},
 		"no name":          {[]tls.Certificate{f.ca.Sign(day).TLS(t)}, false},
 		"expired":          {[]tls.Certificate{f.ca.Sign(-time.Minute, "app.example").TLS(t)}, false},
 		"not valid yet":    {[]tls.Certificate{f.ca.SignWith(day, testca.Later, "app.example").TLS(t)}, false},
@@ -58,5 +64,15 @@ plugins:
 		if (err == nil) == slices.Contains([]string{"expired", "not valid yet", "of others"}, name) || strings.Contains(body, "X-Forwarded-Client-Cert") {
 			t.Errorf("%s, optional: %v %s", name, err, body)
 		}
+		resp, body, err := named.by(f, "a.example", c.own...).get("/who", forged)
+		// Those without DNS name, URI and subject count as none.
+		fits := c.fits || c.own == nil || name == "no name"
+		if fits != (err == nil && resp.StatusCode == 200) || !fits && err == nil && resp.StatusCode != 403 {
+			t.Errorf("%s, optional with names: %v %v %s", name, err, resp, body)
+		}
 	}
+}
+
+func subject(name string) func(*x509.Certificate) {
+	return func(c *x509.Certificate) { c.Subject = pkix.Name{CommonName: name} }
 }

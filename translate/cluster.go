@@ -69,11 +69,11 @@ func (b *builder) dns(c *clusterv3.Cluster, p *blueprints.Pool) {
 		Name:        "envoy.cluster.dns",
 		TypedConfig: b.typed(&dnsclusterv3.DnsCluster{DnsLookupFamily: dnsv3.DnsLookupFamily_V4_PREFERRED}),
 	}}
-	weights := targetWeights(p)
+	weights, names := targetWeights(p), serverNames(p)
 	locality := new(endpointv3.LocalityLbEndpoints)
 	for i, t := range p.Targets {
 		lb := lbEndpoint(endpoint(p, t, socketAddress(t.Host, t.Port)), weights[i])
-		lb.Metadata = ownSocket(p, t)
+		lb.Metadata = ownSocket(names, t)
 		locality.LbEndpoints = append(locality.LbEndpoints, lb)
 	}
 	c.LoadAssignment = &endpointv3.ClusterLoadAssignment{ClusterName: c.Name, Endpoints: []*endpointv3.LocalityLbEndpoints{locality}}

@@ -22,6 +22,7 @@ import (
 // The filters' names, by which routes configure them too.
 const (
 	tlsHeaderFilter = "backworks.tls_headers"
+	clientFilter    = "backworks.client_names"
 	headerFilter    = "envoy.filters.http.header_mutation"
 	healthFilter    = "envoy.filters.http.health_check"
 	corsFilter      = "envoy.filters.http.cors"
@@ -58,6 +59,8 @@ func (b *builder) filters() []*hcmv3.HttpFilter {
 	add(tlsHeaderFilter, b.tlsHeaders(), b.hasTLSHeaders())
 	// For the same reason; routes change it.
 	add(headerFilter, b.answerHeaders(), b.hasAnswerHeaders())
+	// A connection that this refuses ought not to be there at all.
+	add(clientFilter, b.clientNames(), b.asksOptionalNames())
 	// Before all that could refuse a request: a health probe has no credentials.
 	add(healthFilter, b.health(), b.ownHealth())
 	// Before all that asks who a client is: a browser sends no credentials with its

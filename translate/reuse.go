@@ -135,7 +135,10 @@ func withoutContents(t *blueprints.TLS) *blueprints.TLS {
 	out.Certificates = make([]*blueprints.Certificate, len(t.Certificates))
 	if t.Clients != nil {
 		c := *t.Clients
-		c.CA, c.SANs = nil, nil
+		c.CA = nil
+		if !optionalNames(t.Clients) {
+			c.SANs = nil
+		}
 		out.Clients = &c
 	}
 	return &out

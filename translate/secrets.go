@@ -62,7 +62,11 @@ func served(bp *blueprints.Blueprint) iter.Seq[secret] {
 				all = append(all, secret{name: certificateName(i), pair: c})
 			}
 			if t.Clients != nil {
-				all = append(all, secret{name: clientCA, trusted: t.Clients.CA, sans: t.Clients.SANs})
+				s := secret{name: clientCA, trusted: t.Clients.CA, sans: t.Clients.SANs}
+				if optionalNames(t.Clients) {
+					s.sans = nil // see clientNames
+				}
+				all = append(all, s)
 			}
 		}
 		for _, p := range bp.Pools {

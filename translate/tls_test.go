@@ -2,6 +2,7 @@ package translate_test
 
 import (
 	"crypto/tls"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -170,6 +171,7 @@ func TestTLSVersions(t *testing.T) {
 	f := newFolder(t)
 	f.has("a.example")
 	p := serve(t, `
+server: {header_timeout: 500ms}
 plugins: {tls: {config: {certificate: {cert: $DIR/a.example.pem, key: $DIR/a.example.key}, min_version: 1.3, http2: false}}}
 endpoints: [{path: /up, method: GET, config: {static: {body: up}}}]
 `, map[string]string{"DIR": f.dir})
@@ -180,6 +182,18 @@ endpoints: [{path: /up, method: GET, config: {static: {body: up}}}]
 	a.config.MaxVersion = tls.VersionTLS12
 	if _, _, err := a.get("/up"); err == nil {
 		t.Error("TLS 1.2 is spoken")
+	}
+	// A client that says nothing is let go.
+	silent, err := net.Dial("tcp", a.address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = silent.Close() }()
+	if err := silent.SetReadDeadline(time.Now().Add(20 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := silent.Read(make([]byte, 1)); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("a client that says nothing: %v", err)
 	}
 }
 

@@ -57,9 +57,10 @@ func hostOf(name string) *structpb.Struct {
 	return &structpb.Struct{Fields: map[string]*structpb.Value{socketHost: structpb.NewStringValue(name)}}
 }
 
-// ownSocket is what a target's endpoint says of its socket; nil where the pool has one.
-func ownSocket(p *blueprints.Pool, t *blueprints.Target) *corev3.Metadata {
-	if len(serverNames(p)) < 2 {
+// ownSocket is what a target's endpoint says of its socket; nil where the pool, whose
+// names these are, has but one.
+func ownSocket(names []string, t *blueprints.Target) *corev3.Metadata {
+	if len(names) < 2 {
 		return nil
 	}
 	return &corev3.Metadata{FilterMetadata: map[string]*structpb.Struct{socketMatch: hostOf(t.Host)}}
