@@ -286,3 +286,22 @@ func TestStreamsPassTransformations(t *testing.T) {
 		_ = resp.Body.Close()
 	}
 }
+
+// TestWebSocketsPassTransformations: what is no HTTP any more is not looked into, whatever
+// is asked for.
+func TestWebSocketsPassTransformations(t *testing.T) {
+	t.Parallel()
+	p := serve(t, `
+plugins:
+  proxy: {config: {targets: [{url: "$echo"}]}}
+  transformations:
+    config:
+      request: {other_bodies: refuse, query: {set: {a: "1"}}, body: {wrap: w}}
+      response: {other_bodies: refuse, force_status: 200, body: {wrap: w}, rename_headers: {Sec-Websocket-Protocol: X-Protocol}}
+endpoints: [{path: /echo}]
+`, map[string]string{"echo": echo(t)})
+	c, resp := dial(t, p.url+"/echo")
+	if c == nil || resp.StatusCode != http.StatusSwitchingProtocols || !echoes(t, c, 100_000) {
+		t.Errorf("no WebSocket: %d %v", resp.StatusCode, resp.Header)
+	}
+}
