@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	testgrpc "google.golang.org/grpc/interop/grpc_testing"
+
 	"backworks/transform"
 )
 
@@ -304,4 +306,17 @@ endpoints: [{path: /echo}]
 	if c == nil || resp.StatusCode != http.StatusSwitchingProtocols || !echoes(t, c, 100_000) {
 		t.Errorf("no WebSocket: %d %v", resp.StatusCode, resp.Header)
 	}
+}
+
+// TestCallsPassTransformations: gRPC streams are neither held up nor changed.
+func TestCallsPassTransformations(t *testing.T) {
+	t.Parallel()
+	server, url := newCalls(t)
+	p := serve(t, strings.Replace(grpcProxied, "\nendpoints:", `
+  transformations:
+    config:
+      request: {body: {wrap: w}}
+      response: {status: {5xx: 500}, body: {wrap: w}}
+endpoints:`, 1), map[string]string{"calls": url, "dead": "http://" + closedPort(t)})
+	server.streams(t, t.Context(), testgrpc.NewTestServiceClient(grpcDial(t, p.url)))
 }
