@@ -38,7 +38,7 @@ type headersSpec struct {
 type bodySpec struct {
 	Body        list[stepSpec] `yaml:"body,body_transform" single:"true" doc:"Changes JSON bodies: a mapping, or a list of them that are applied one behind the other. Paths are as user.name or items.*.id."`
 	MaxBodySize size           `yaml:"max_body_size" default:"1MiB" doc:"The largest body that is changed, at most 16MiB. It is held in memory as a whole."`
-	OtherBodies str            `yaml:"other_bodies" enum:"pass|refuse" default:"pass" doc:"What happens to a body that cannot be changed, since it is no JSON, broken, compressed, nested over 64 deep or too large: it passes as it is, or the request is refused with 415, 400 or 413, the answer with 502."`
+	OtherBodies str            `yaml:"other_bodies" enum:"pass|refuse" default:"pass" doc:"What happens to a body that cannot be changed, since it is no JSON, broken, compressed, nested over 64 deep, too large or of more than a value for each 16 bytes of max_body_size: it passes as it is, or the request is refused with 415, 400 or 413, the answer with 502."`
 
 	_ ignored `yaml:"template,content_conversion,transform_body" doc:"has no effect: use body, whose values may have placeholders"`
 }

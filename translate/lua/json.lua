@@ -45,6 +45,7 @@ local function number(s, i)
   return i
 end
 
+local left -- how many values a body may still have: time is spent on each of them
 local value
 local function list(s, i, depth, close, element)
   if depth >= DEPTH then error('deep', 0) end
@@ -67,6 +68,8 @@ local function field(s, i, depth)
 end
 
 function value(s, i, depth)
+  left = left - 1
+  if left < 0 then error('large', 0) end
   local c = byte(s, i)
   if c == 34 then return text(s, i) end
   if c == 123 then return list(s, i, depth, 125, field) end
@@ -96,6 +99,7 @@ local function check(s)
   i = ws(s, 1)
   local j = value(s, i, 0)
   if ws(s, j) <= #s then broken() end
+  left = math.huge
   return {s = s, i = i, j = j - 1}
 end
 

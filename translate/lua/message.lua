@@ -109,6 +109,14 @@ local function rename(headers, list)
   end
 end
 
+local REFUSED = {
+  type = {'415', 'unsupported_media_type', 'the body must be JSON'},
+  encoded = {'415', 'unsupported_media_type', 'the body must be whole and not compressed'},
+  large = {'413', 'payload_too_large', 'the body is too large'},
+  broken = {'400', 'bad_request', 'the body is no JSON'},
+  deep = {'400', 'bad_request', 'the body is nested too deep'},
+}
+
 -- body changes one. Of one that cannot be changed it gives what is wrong, its length where
 -- it is known, and whether it was read: where the headers say enough, it is not, so that
 -- nothing is held up.
@@ -129,21 +137,13 @@ local function body(h, part, get, changes)
   local n = b:length()
   if n == 0 then return end
   if n > part.max then return 'large', n, true end
-  local ok, new = pcall(rewrite, b:getBytes(0, n), part.steps, function(parts, quote) return fill(parts, get, quote) end)
-  if not ok then return new == 'deep' and new or 'broken', n, true end
+  local ok, new = pcall(rewrite, b:getBytes(0, n), part.steps, function(parts, quote) return fill(parts, get, quote) end, math.max(1000, part.max / 16))
+  if not ok then return REFUSED[new] and new or 'broken', n, true end
   if new then
     changes(false)
     b:setBytes(new)
   end
 end
-
-local REFUSED = {
-  type = {'415', 'unsupported_media_type', 'the body must be JSON'},
-  encoded = {'415', 'unsupported_media_type', 'the body must be whole and not compressed'},
-  large = {'413', 'payload_too_large', 'the body is too large'},
-  broken = {'400', 'bad_request', 'the body is no JSON'},
-  deep = {'400', 'bad_request', 'the body is nested too deep'},
-}
 
 local function reason(code, message) return '{"error":"' .. code .. '","message":"' .. message .. '"}' end
 

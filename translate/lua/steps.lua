@@ -91,7 +91,16 @@ local function at(x, path, from, to, make, f)
   end
 end
 
+local function has(x, key) -- how many children key means, and the first
+  local count, first = 0, nil
+  for n = 1, #x.v do
+    if is(x, n, key) then count, first = count + 1, first or n end
+  end
+  return count, first
+end
+
 local function take(x, key)
+  if has(x, key) == 0 then return nil end
   local got
   keep(x, function(n)
     if not is(x, n, key) then return true end
@@ -101,15 +110,21 @@ local function take(x, key)
 end
 
 local function assign(x, key, v, absent)
-  local found = false
-  keep(x, function(n)
-    if not is(x, n, key) then return true end
-    if found and x.k and key ~= true then return absent end -- once set, a name stands once
-    found = true
-    if not absent then x.v[n], changed = v, true end
-    return true
-  end)
-  if not found and x.k and key ~= true then put(x, key, v) end
+  local count, first = has(x, key)
+  if count == 0 then
+    if x.k and key ~= true then put(x, key, v) end
+    return
+  end
+  if absent then return end
+  changed = true
+  if count > 1 and x.k and key ~= true then -- once set, a name stands once
+    keep(x, function(n) return n == first or not is(x, n, key) end)
+    x.v[first] = v
+    return
+  end
+  for n = first, #x.v do
+    if is(x, n, key) then x.v[n] = v end
+  end
 end
 
 local function prune(x, tree)
@@ -181,7 +196,8 @@ function OPS.pick(root, op)
 end
 
 -- rewrite gives the new body, or nil where nothing changes; it fails with what is wrong.
-local function rewrite(s, steps, env)
+local function rewrite(s, steps, env, values)
+  left = values
   local root = check(s)
   changed = false
   for _, op in ipairs(steps) do
