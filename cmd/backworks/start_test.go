@@ -42,7 +42,7 @@ func (s *site) wantNothingLeft(pid int) {
 		s.Fatal(err)
 	}
 	for _, e := range entries {
-		if !slices.Contains([]string{"state.db", "envoy.log"}, e.Name()) {
+		if !slices.Contains([]string{"state.db", "envoy.log", "envoy.out"}, e.Name()) {
 			s.Errorf("%s is still there", e.Name())
 		}
 	}
