@@ -23,9 +23,12 @@ var sensitive = func() protoreflect.ExtensionType {
 	return x
 }()
 
-// credential are the names of headers whose values let others in. Envoy does not
-// know them for secrets.
-var credential = regexp.MustCompile(`(?i)auth|cookie|token|secret|passw|credential|api-?key`)
+// credential are the names of headers whose values let others in, which Envoy does not
+// know for secrets; challenge are those that ask for them (RFC 9110, 11.6.1 and 11.7.1).
+var (
+	challenge  = regexp.MustCompile(`(?i)^(www|proxy)-authenticate$`)
+	credential = regexp.MustCompile(`(?i)auth|cookie|token|secret|passw|credential|api-?key`)
+)
 
 // shown is a resource for readers.
 type shown struct {
@@ -100,7 +103,7 @@ func redact(m protoreflect.Message, all bool) (found bool) {
 			found = true
 		}
 	case "envoy.config.core.v3.HeaderValue":
-		if credential.MatchString(m.Get(field("key")).String()) {
+		if key := m.Get(field("key")).String(); credential.MatchString(key) && !challenge.MatchString(key) {
 			kept, all = field("key"), true
 		}
 	}
