@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/tools/txtar"
 	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"backworks/blueprints"
 	"backworks/envoy"
@@ -187,6 +188,11 @@ func (g *golden) json(t *testing.T, r *translate.Resources, assignments []transl
 	if len(r.Secrets) > 0 {
 		lists["secrets"] = r.Secrets
 	}
+	// The script is the same wherever it is.
+	script, err := protojson.Marshal(wrapperspb.String(translate.TransformScript()))
+	if err != nil {
+		t.Fatal(err)
+	}
 	for kind, list := range lists {
 		all[kind] = map[string]json.RawMessage{}
 		for _, x := range list {
@@ -194,6 +200,7 @@ func (g *golden) json(t *testing.T, r *translate.Resources, assignments []transl
 			if err != nil {
 				t.Fatal(err)
 			}
+			b = bytes.ReplaceAll(b, script, []byte(`"TransformScript()"`))
 			all[kind][x.Name] = bytes.ReplaceAll(b, []byte(g.dir), []byte("."))
 		}
 	}
