@@ -3,11 +3,8 @@ package translate
 import (
 	"strings"
 
-	mutationv3 "github.com/envoyproxy/go-control-plane/envoy/config/common/mutation_rules/v3"
-	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	corsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/cors/v3"
-	headermutationv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/header_mutation/v3"
 	headertometadatav3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/header_to_metadata/v3"
 	healthcheckv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/health_check/v3"
 	routerv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/router/v3"
@@ -58,7 +55,7 @@ func (b *builder) filters() []*hcmv3.HttpFilter {
 	// takes it away.
 	add(tlsHeaderFilter, b.tlsHeaders(), b.hasTLSHeaders())
 	// For the same reason; routes change it.
-	add(headerFilter, b.answerHeaders(), b.hasAnswerHeaders())
+	add(headerFilter, b.answerHeaders(), len(b.answerOptions()) > 0 && b.filtersAnswers())
 	// A connection that this refuses ought not to be there at all.
 	add(clientFilter, b.clientNames(), b.asksOptionalNames())
 	// Before all that could refuse a request: a health probe has no credentials.
@@ -93,27 +90,6 @@ func (b *builder) filters() []*hcmv3.HttpFilter {
 
 func (b *builder) filter(name string, config proto.Message) *hcmv3.HttpFilter {
 	return &hcmv3.HttpFilter{Name: name, ConfigType: &hcmv3.HttpFilter_TypedConfig{TypedConfig: b.typed(config)}}
-}
-
-func (b *builder) hasAnswerHeaders() bool {
-	h := b.answered()
-	return len(h.Set)+len(h.Add) > 0
-}
-
-// answerHeaders puts the blueprint's headers on the answers that meet no route,
-// such as 404, 400 and the health page. Others have them from their route, and so
-// keep what an endpoint made of them.
-func (b *builder) answerHeaders() *headermutationv3.HeaderMutation {
-	m := new(headermutationv3.Mutations)
-	answered := b.answered()
-	for _, list := range [][]blueprints.Header{answered.Set, answered.Add} {
-		for _, h := range list {
-			m.ResponseMutations = append(m.ResponseMutations, &mutationv3.HeaderMutation{
-				Action: &mutationv3.HeaderMutation_Append{Append: b.headerOption(h, corev3.HeaderValueOption_ADD_IF_ABSENT)},
-			})
-		}
-	}
-	return &headermutationv3.HeaderMutation{Mutations: m}
 }
 
 // ownHealth says that the proxy answers at healthPath, and no endpoint does.

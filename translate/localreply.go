@@ -18,6 +18,7 @@ func (b *builder) localReplies() *hcmv3.LocalReplyConfig {
 			healthReply(503, map[string]string{"status": "unhealthy", "timestamp": formatters["now"]}))
 	}
 	c.Mappers = append(c.Mappers, b.errorMappers()...)
+	b.mapAnswers(c)
 	return c
 }
 

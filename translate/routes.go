@@ -2,7 +2,6 @@ package translate
 
 import (
 	"slices"
-	"strings"
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
@@ -105,24 +104,11 @@ func (b *builder) route(e *blueprints.Endpoint, p *blueprints.Pool, names []stri
 	}
 	if b.takesAway(h.Remove) || b.withoutPlugin(e) {
 		b.setting(r, headerFilter, &routev3.FilterConfig{Disabled: true})
+		b.exempt = true
 	}
 	b.plugins(r, e)
 	b.readParameters(r, e)
 	return r
-}
-
-// takesAway says that one of the names is a header of the blueprint, which
-// answerHeaders would put back.
-func (b *builder) takesAway(names []string) bool {
-	answered := b.answered()
-	for _, list := range [][]blueprints.Header{answered.Set, answered.Add} {
-		for _, h := range list {
-			if slices.ContainsFunc(names, func(n string) bool { return strings.EqualFold(n, h.Name) }) {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 func largestBody(routes []*routev3.Route) int {

@@ -57,7 +57,8 @@ func Update(prev *Resources, bp *blueprints.Blueprint) (*Resources, blueprints.P
 		r.Listeners, r.Routes[0].Message = b.again(prev.Listeners), prev.Routes[0].Message
 	} else {
 		b.order()
-		r.Listeners, r.Routes[0].Message = b.listeners(), b.routes()
+		r.Routes[0].Message = b.routes()
+		r.Listeners = b.listeners() // after the routes, which say what its filters need
 		for _, l := range r.Listeners {
 			b.validate(l)
 		}
@@ -80,6 +81,7 @@ type builder struct {
 	sorted   []*blueprints.Endpoint // by specificity
 	paths    paths                  // of all endpoints
 	scripts  map[scriptKey]*structpb.Struct
+	exempt   bool // some route is without a header that all answers have
 	problems blueprints.Problems
 }
 
