@@ -16,7 +16,7 @@ func TestCheckEnvoy(t *testing.T) {
 	picky := e.path("picky")
 	script := fmt.Sprintf(`#!/bin/sh
 case "$*" in *validate*)
-  if grep -q forbidden "$4"; then echo "error initializing configuration: this word is forbidden" >&2; exit 1; fi
+  if grep -q unwelcome "$4"; then echo "error initializing configuration: this word is unwelcome" >&2; exit 1; fi
 esac
 exec %q "$@"
 `, e.envoy)
@@ -29,10 +29,10 @@ exec %q "$@"
 	e.write("main.yaml", e.text(1))
 	e.until("an edit that is good is live", func() bool { return e.seen(1) })
 	p.want(0, nil, "status", "--wait", "20s")
-	word := "endpoints:\n  - {path: /word, method: GET, handler: static, config: {static: {body: forbidden}}}\n"
+	word := "endpoints:\n  - {path: /word, method: GET, handler: static, config: {static: {body: unwelcome}}}\n"
 	e.write("main.yaml", strings.Replace(e.text(2), "endpoints:\n", word, 1))
 	e.until("the check refuses it", func() bool { code, _ := p.command("status"); return code == 1 })
-	out := p.want(1, []string{"refused", "this word is forbidden"}, "status")
+	out := p.want(1, []string{"refused", "this word is unwelcome"}, "status")
 	if strings.Contains(out, "REJECTED") {
 		t.Errorf("it was sent: %s", out)
 	}
