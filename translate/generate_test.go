@@ -62,7 +62,7 @@ func newGenerator(t testing.TB) *generator {
 	}
 	// Pools are called so wherever they are asked for.
 	g.names["proxyConfig.upstreams"] = []string{"blue", "green"}
-	for _, key := range []string{"endpoint.upstream", "proxyConfig.fallback", "upstream.fallback", "route.fallback", "canary.upstream", "mirror.upstream", "split.upstream"} {
+	for _, key := range []string{"endpoint.upstream", "proxyConfig.fallback", "upstream.fallback", "route.fallback", "canary.upstream", "mirror.upstream"} {
 		g.words[key] = []string{"blue", "green"}
 	}
 	return g
