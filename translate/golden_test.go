@@ -112,7 +112,7 @@ type golden struct {
 	archive         *txtar.Archive
 }
 
-func goldens(t *testing.T) []*golden {
+func goldens(t testing.TB) []*golden {
 	t.Helper()
 	paths, err := filepath.Glob("testdata/*.txtar")
 	if err != nil || len(paths) == 0 {
