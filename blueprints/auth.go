@@ -6,15 +6,17 @@ import "slices"
 type authSpec struct {
 	policySpec
 	authUse
-	JWT          jwtSpec    `yaml:"jwt" doc:"Tokens that an issuer signed, as OpenID Connect and OAuth 2 hand them out."`
-	APIKey       apiKeySpec `yaml:"api_key,api_keys" doc:"Keys that clients were given."`
-	Basic        basicSpec  `yaml:"basic" doc:"Users with passwords (RFC 7617)."`
-	ClientHeader str        `yaml:"client_header" default:"X-Client-Id" doc:"The header that tells targets the name of the client with an API key, or of the user with a password."`
+	JWT          jwtSpec      `yaml:"jwt" doc:"Tokens that an issuer signed, as OpenID Connect and OAuth 2 hand them out."`
+	APIKey       apiKeySpec   `yaml:"api_key,api_keys" doc:"Keys that clients were given."`
+	Basic        basicSpec    `yaml:"basic" doc:"Users with passwords (RFC 7617)."`
+	OAuth2       oauth2Spec   `yaml:"oauth2" doc:"Logins of browsers at a provider of OAuth 2 or OpenID Connect; what is no browser gets 401."`
+	ExtAuthz     extAuthzSpec `yaml:"ext_authz" doc:"A service that is asked about each request, beside what the other keys ask for."`
+	ClientHeader str          `yaml:"client_header" default:"X-Client-Id" doc:"The header that tells targets the name of the client with an API key, or of the user with a password."`
 }
 
 // authUse is what an endpoint may say otherwise than the plugin.
 type authUse struct {
-	Require            list[str]      `yaml:"require" single:"true" enum:"jwt|api_key|basic|none" doc:"The methods by which a client may tell who it is; all that are configured without it. A request is judged by the first whose credentials it has, or by the first where it has none. With none, the rules alone decide."`
+	Require            list[str]      `yaml:"require" single:"true" enum:"jwt|api_key|basic|oauth2|none" doc:"The methods by which a client may tell who it is; all that are configured without it. A request is judged by the first whose credentials it has, or by the first where it has none, but by oauth2 where that is among them. With none, the rules alone decide."`
 	Satisfy            str            `yaml:"satisfy" enum:"any|all" default:"any" doc:"Whether one of the methods is enough."`
 	Providers          list[str]      `yaml:"providers" single:"true" doc:"The jwt providers whose tokens are taken; all without it."`
 	Rules              list[ruleSpec] `yaml:"rules" doc:"Which of those who told who they are may pass: those whom an allow rule applies to, or all where there is none, but for those whom a deny rule applies to."`
@@ -25,6 +27,7 @@ type authUse struct {
 type endpointAuthSpec struct {
 	policySpec
 	authUse
+	ExtAuthz boolean `yaml:"ext_authz" default:"true" doc:"Whether the plugin's ext_authz is asked."`
 }
 
 // Auth says who may use an endpoint. An endpoint without it is public.
@@ -34,6 +37,10 @@ type Auth struct {
 	JWT     *JWT
 	APIKeys *APIKeys
 	Basic   *Basic
+	OAuth2  *OAuth2
+	// ExtAuthz is asked unless AskExtAuthz is false.
+	ExtAuthz    *ExtAuthz
+	AskExtAuthz *bool
 	// ClientHeader is X-Client-Id by default.
 	ClientHeader string
 	// Require are methods, any of which will do; all that are configured by default,
@@ -60,6 +67,7 @@ const (
 	MethodJWT    = "jwt"
 	MethodAPIKey = "api_key"
 	MethodBasic  = "basic"
+	MethodOAuth2 = "oauth2"
 	MethodNone   = "none"
 )
 
@@ -81,6 +89,9 @@ func (a *Auth) Methods() []string {
 	if a.Basic != nil {
 		out = append(out, MethodBasic)
 	}
+	if a.OAuth2 != nil {
+		out = append(out, MethodOAuth2)
+	}
 	return out
 }
 
@@ -97,12 +108,22 @@ func (a *Auth) fill() {
 	a.Require = slices.DeleteFunc(slices.Clone(a.Require), func(n Named) bool { return n.Name == MethodNone })
 }
 
+// External is the service to ask, or nil.
+func (a *Auth) External() *ExtAuthz {
+	if a.AskExtAuthz != nil && !*a.AskExtAuthz {
+		return nil
+	}
+	return a.ExtAuthz
+}
+
 // Forwards says that targets get what clients show.
 func (a *Auth) Forwards() bool { return a.ForwardCredentials != nil && *a.ForwardCredentials }
 
 func (d *decoder) auth(s *authSpec) *Auth {
 	a := d.authUse(&s.policySpec, &s.authUse)
 	a.JWT, a.APIKeys, a.Basic, a.ClientHeader = d.jwt(&s.JWT), d.apiKeys(&s.APIKey), d.basic(&s.Basic), s.ClientHeader.or("X-Client-Id")
+	a.OAuth2 = d.oauth2(&s.OAuth2)
+	a.ExtAuthz = d.extAuthz(&s.ExtAuthz)
 	if s.ClientHeader.given() {
 		d.identityHeader(a.ClientHeader, s.ClientHeader.at)
 	}
@@ -115,14 +136,16 @@ func (d *decoder) auth(s *authSpec) *Auth {
 // authPlugin is the plugin auth, which needs something to ask for.
 func (d *decoder) authPlugin(s pluginSpec[authSpec]) *Auth {
 	a := plugin(s, d.auth)
-	if a != nil && a.Enabled && len(a.Methods()) == 0 && a.Rules == nil {
-		d.fail(s.at, "asks for nothing: add jwt, api_key, basic or rules to its config")
+	if a != nil && a.Enabled && len(a.Methods()) == 0 && a.Rules == nil && a.ExtAuthz == nil {
+		d.fail(s.at, "asks for nothing: add jwt, api_key, basic, oauth2, ext_authz or rules to its config")
 	}
 	return a
 }
 
 func (d *decoder) endpointAuth(s *endpointAuthSpec) *Auth {
-	return d.authUse(&s.policySpec, &s.authUse)
+	a := d.authUse(&s.policySpec, &s.authUse)
+	a.AskExtAuthz = said(s.ExtAuthz.v, s.ExtAuthz.given())
+	return a
 }
 
 func (d *decoder) authUse(p *policySpec, s *authUse) *Auth {

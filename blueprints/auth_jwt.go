@@ -208,6 +208,9 @@ func (d *decoder) distinctHeaders(a *Auth, s *authSpec) {
 	for i := range s.JWT.Providers.items {
 		lists = append(lists, s.JWT.Providers.items[i].v.Headers)
 	}
+	if a.ExtAuthz != nil {
+		taken = append(taken, a.ExtAuthz.HeadersToTarget...)
+	}
 	if a.JWT != nil {
 		for _, p := range a.JWT.Providers {
 			for _, c := range p.Claims {

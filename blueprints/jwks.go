@@ -3,6 +3,7 @@ package blueprints
 import (
 	"encoding/base64"
 	"encoding/json"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -65,4 +66,75 @@ func (k *jwk) fault() string {
 
 func decode64(s string) ([]byte, error) {
 	return base64.RawURLEncoding.DecodeString(strings.TrimRight(s, "="))
+}
+
+// SharedKeys says that some provider signs with a key that it shares with the proxy.
+func (j *JWT) SharedKeys() bool {
+	return j != nil && slices.ContainsFunc(j.Providers, func(p *JWTProvider) bool { return publicKeys(p.JWKS) != p.JWKS })
+}
+
+// publicKeys is a set without its shared keys; the set itself where it has none.
+func publicKeys(text string) string {
+	var set struct {
+		Keys []json.RawMessage `json:"keys"`
+	}
+	if json.Unmarshal([]byte(text), &set) != nil {
+		return text
+	}
+	n := len(set.Keys)
+	set.Keys = slices.DeleteFunc(set.Keys, func(raw json.RawMessage) bool {
+		var k jwk
+		return json.Unmarshal(raw, &k) != nil || k.Kty == "oct"
+	})
+	if len(set.Keys) == n {
+		return text
+	}
+	out, err := json.Marshal(set)
+	if err != nil {
+		panic("blueprints: marshal keys: " + err.Error()) // they were read as JSON
+	}
+	return string(out)
+}
+
+// WithoutSecrets is b for readers: without what clients of the plugin auth alone know,
+// so that it lets none of them in. Whether there was any is the second result.
+func (b *Blueprint) WithoutSecrets() (*Blueprint, bool) {
+	a := b.Policies.Auth
+	if a == nil || a.APIKeys == nil && a.Basic == nil && a.OAuth2 == nil && !a.JWT.SharedKeys() {
+		return b, false
+	}
+	bare, auth := *b, *a
+	bare.Policies.Auth = &auth
+	if a.APIKeys != nil {
+		keys := *a.APIKeys
+		keys.Clients = nil
+		for _, c := range a.APIKeys.Clients {
+			keys.Clients = append(keys.Clients, Secret{Position: c.Position, Name: c.Name})
+		}
+		auth.APIKeys = &keys
+	}
+	if a.Basic != nil {
+		users := *a.Basic
+		users.Users = nil
+		for _, u := range a.Basic.Users {
+			users.Users = append(users.Users, Secret{Position: u.Position, Name: u.Name})
+		}
+		auth.Basic = &users
+	}
+	if a.OAuth2 != nil {
+		login := *a.OAuth2
+		login.ClientSecret = ""
+		auth.OAuth2 = &login
+	}
+	if a.JWT != nil {
+		jwt := *a.JWT
+		jwt.Providers = nil
+		for _, p := range a.JWT.Providers {
+			public := *p
+			public.JWKS = publicKeys(p.JWKS)
+			jwt.Providers = append(jwt.Providers, &public)
+		}
+		auth.JWT = &jwt
+	}
+	return &bare, true
 }

@@ -87,6 +87,9 @@ func (p *release) marshal(before *release) error {
 			if err != nil {
 				return err
 			}
+			if t.Private {
+				x = x.Private()
+			}
 			p.resources = append(p.resources, x)
 		}
 		begin += len(was[k])

@@ -38,6 +38,10 @@ func (b *builder) authFilters() (out []*hcmv3.HttpFilter) {
 	}
 	// Before all that says who a client is: what it says of itself is not believed.
 	out = append(out, b.filter(identityFilter, removal(slices.Concat(identityHeaders(a), disguises))))
+	if a.OAuth2 != nil {
+		// Before jwt, which can look at the token that a login brought.
+		out = append(out, only(b.filter(oauth2Filter, b.oauth2(a.OAuth2))))
+	}
 	if a.JWT != nil {
 		out = append(out, b.filter(jwtFilter, b.jwt(a.JWT)))
 	}
@@ -51,6 +55,10 @@ func (b *builder) authFilters() (out []*hcmv3.HttpFilter) {
 	// Behind all that finds out who a client is.
 	if b.hasRules() {
 		out = append(out, b.filter(rbacFilter, new(rbacfilterv3.RBAC)))
+	}
+	// Behind all that can refuse a request by itself, which is then not asked about.
+	if a.ExtAuthz != nil {
+		out = append(out, only(b.filter(extAuthzFilter, extAuthz(a.ExtAuthz))))
 	}
 	// Behind all that asks for credentials, before all that might pass them on.
 	s := shownTo(a)
@@ -86,7 +94,11 @@ func (b *builder) guarded(e *blueprints.Endpoint, routes []*routev3.Route) []*ro
 				out = append(out, x)
 			}
 		}
-		b.authenticate(r, a, a.Require[0])
+		last := a.Require[0]
+		if i := slices.IndexFunc(a.Require, func(n blueprints.Named) bool { return n.Name == blueprints.MethodOAuth2 }); i >= 0 {
+			last = a.Require[i] // who shows nothing may log in
+		}
+		b.authenticate(r, a, last)
 		out = append(out, r)
 	}
 	return out
@@ -102,6 +114,8 @@ func (b *builder) authenticate(r *routev3.Route, a *blueprints.Auth, methods ...
 			b.switchOn(r, apiKeyFilter)
 		case blueprints.MethodBasic:
 			b.switchOn(r, basicFilter)
+		case blueprints.MethodOAuth2:
+			b.switchOn(r, oauth2Filter)
 		}
 	}
 }
@@ -115,6 +129,9 @@ func (b *builder) switchOn(r *routev3.Route, filter string) {
 func (b *builder) authorize(r *routev3.Route, a *blueprints.Auth) {
 	if a.Rules != nil {
 		b.setting(r, rbacFilter, rules(a))
+	}
+	if a.External() != nil {
+		b.switchOn(r, extAuthzFilter)
 	}
 	if a.Forwards() {
 		b.setting(r, credentialFilter, &routev3.FilterConfig{Disabled: true})
@@ -160,7 +177,12 @@ func (b *builder) checkAuth(e *blueprints.Endpoint) {
 		}
 	}
 	b.checkRules(a, e)
-	if len(a.Require) == 0 && a.Rules == nil {
+	if x := a.External(); x != nil && x.GRPC {
+		if p := b.poolNamed(x.Pool); p != nil && !p.HTTP2 && !p.ALPN {
+			b.problem(x.Position, "the pool "+p.Name+" speaks HTTP/1.1: gRPC needs its protocol: http2")
+		}
+	}
+	if len(a.Require) == 0 && a.Rules == nil && a.External() == nil {
 		b.problem(authPosition(e), "asks for nothing of anybody: name a method in require, add rules, or say public: true")
 	}
 }
@@ -178,6 +200,9 @@ func identityHeaders(a *blueprints.Auth) []string {
 				out = append(out, c.Header)
 			}
 		}
+	}
+	if a.ExtAuthz != nil {
+		out = append(out, a.ExtAuthz.HeadersToTarget...)
 	}
 	if a.APIKeys != nil || a.Basic != nil {
 		out = append(out, a.ClientHeader)

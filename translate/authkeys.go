@@ -25,15 +25,24 @@ func apiKeys(a *blueprints.Auth) *apikeyv3.ApiKeyAuth {
 		out.KeySources = append(out.KeySources, &apikeyv3.KeySource{Cookie: c})
 	}
 	for _, c := range a.APIKeys.Clients {
+		if c.Value == "" { // withheld
+			continue
+		}
 		out.Credentials = append(out.Credentials, &apikeyv3.Credential{Key: c.Value, Client: c.Name})
 	}
 	return out
 }
 
+// noHash is of no password.
+const noHash = "AAAAAAAAAAAAAAAAAAAAAAAAAAA="
+
 // basic are the users with the hashes of their passwords.
 func basic(a *blueprints.Auth) *basicv3.BasicAuth {
 	var lines strings.Builder
 	for _, u := range a.Basic.Users {
+		if u.Value == "" { // withheld: it is the hash of nothing known
+			u.Value = noHash
+		}
 		lines.WriteString(u.Name + ":{SHA}" + u.Value + "\n")
 	}
 	return &basicv3.BasicAuth{Users: inline(lines.String()), ForwardUsernameHeader: a.ClientHeader, Realm: a.Basic.Realm}

@@ -3,8 +3,13 @@ package translate_test
 import (
 	"encoding/base64"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+
+	"backworks/blueprints"
+	"backworks/translate"
 )
 
 const keyed = `
@@ -130,4 +135,93 @@ func split(headers string) []string {
 		return nil
 	}
 	return strings.Split(headers, "|")
+}
+
+// TestKeysArePrivate: a listener that holds what clients alone know is marked, anew and as
+// one of before.
+func TestKeysArePrivate(t *testing.T) {
+	t.Parallel()
+	for config, want := range map[string]bool{
+		`{rules: [{sources: 127.0.0.1}]}`:                                 false,
+		`{api_key: {clients: {a: "${NONE:-0123456789abcdef}"}}}`:          true,
+		`{basic: {users: {a: "{SHA}CEo1Ae3vaEXy8eQZjsOiuBz1xrw="}}}`:      true,
+		`{jwt: {providers: {a: {issuer: i, audience: a, jwks: '$oct'}}}}`: true,
+		`{jwt: {providers: {a: {issuer: i, audience: a, jwks: '$rsa'}}}}`: false,
+	} {
+		shared := `{"keys":[{"kty":"oct","k":"` + strings.Repeat("A", 43) + `"}]}`
+		config = strings.NewReplacer("$oct", shared, "$rsa", newIssuer(t).jwks()).Replace(config)
+		bp := loaded(t, "plugins: {auth: {config: "+config+"}}\nendpoints: [{path: /, handler: static}]")
+		r, problems := translate.Blueprint(bp)
+		if r == nil {
+			t.Fatal(problems)
+		}
+		next, _ := translate.Update(r, loaded(t, "# edited\nplugins: {auth: {config: "+config+"}}\nendpoints: [{path: /, handler: static}]"))
+		for _, x := range []*translate.Resources{r, next} {
+			if got := x.Listeners[0].Private; got != want {
+				t.Errorf("%s: private is %v", config, got)
+			}
+		}
+	}
+}
+
+func loaded(t *testing.T, blueprint string) *blueprints.Blueprint {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "main.yaml")
+	if err := os.WriteFile(file, []byte(blueprint), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	result := blueprints.NewLoader(blueprints.Options{Path: file}).Load()
+	if err := result.Problems.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return result.Set.Blueprints[0]
+}
+
+const pages = `
+plugins:
+  proxy: {config: {targets: [{url: "$target"}], max_request_size: 1000}}
+  cors: {config: {allow_origins: "https://app.example.com"}}
+  auth: {config: {api_key: {clients: {partner: "${NONE:-first-key-of-partner}"}}}}
+endpoints: [{path: /a, handler: proxy}]
+`
+
+// TestPagesAndWebSockets: a preflight request has no credentials and needs none, and what
+// becomes a WebSocket needs them as any other request.
+func TestPagesAndWebSockets(t *testing.T) {
+	t.Parallel()
+	p := serve(t, pages, map[string]string{"target": target(t, "X-Client-Id")})
+	const from, allowed = "Origin: https://app.example.com", "Access-Control-Allow-Origin"
+	resp, _ := p.ask(t, http.MethodOptions, "/a", from, "Access-Control-Request-Method: GET")
+	if resp.StatusCode != 200 || resp.Header.Get(allowed) == "" {
+		t.Error(resp.StatusCode, resp.Header)
+	}
+	resp, _ = p.ask(t, http.MethodGet, "/a", from)
+	if resp.StatusCode != 401 || resp.Header.Get(allowed) == "" {
+		t.Error(resp.StatusCode, resp.Header)
+	}
+	refused(t, p, "no preflight", "/a", from, "Access-Control-Request-Method: GET")
+	if resp, _ := p.ask(t, http.MethodOptions, "/a"); resp.StatusCode != 401 {
+		t.Error(resp.StatusCode)
+	}
+	socket := []string{"Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="}
+	refused(t, p, "WebSocket", "/a", socket...)
+	// The target knows no WebSockets, and answers as it does to all.
+	if resp, _ := p.ask(t, http.MethodGet, "/a", append(socket, "X-API-Key: "+key)...); resp.StatusCode != 200 || resp.Header.Get("X-Target") == "" {
+		t.Error(resp.StatusCode, resp.Header)
+	}
+}
+
+const chosen = `
+plugins:
+  proxy: {config: {targets: [{url: "$target"}], upstreams: {beta: {targets: [{url: "$beta"}]}}}}
+  auth: {config: {api_key: {headers: X-API-Key, query: key, clients: {partner: "${NONE:-first-key-of-partner}"}}}}
+endpoints: [{path: /a, handler: proxy, config: {proxy: {canary: [{upstream: beta, headers: {X-API-Key: "*"}}]}}}]
+`
+
+// TestRouteStays: what is taken away from a request does not lead it elsewhere than where
+// it was asked for credentials.
+func TestRouteStays(t *testing.T) {
+	t.Parallel()
+	p := serve(t, chosen, map[string]string{"target": target(t), "beta": target(t, "X-Client-Id")})
+	passes(t, p, "/a?key=x", "GET /a\nX-Client-Id: partner", "X-API-Key: "+key)
 }

@@ -34,6 +34,9 @@ func shownTo(a *blueprints.Auth) (s shown) {
 	if a.Basic != nil {
 		s.headers = append(s.headers, authorization)
 	}
+	if a.OAuth2 != nil {
+		s.headers, s.cookies = append(s.headers, authorization), append(s.cookies, oauth2Cookies...)
+	}
 	s.headers = distinct(s.headers)
 	slices.Sort(s.query)
 	slices.Sort(s.cookies)
@@ -55,6 +58,8 @@ func (b *builder) shownInParts() bool {
 func withoutParts(s shown) *luav3.Lua {
 	return &luav3.Lua{
 		DefaultSourceCode: inline(credentialScript),
+		// By default a request would be routed anew, without what it was let in with.
+		ClearRouteCache: boolean(false),
 		FilterContext: &structpb.Struct{
 			Fields: map[string]*structpb.Value{"query": textList(s.query), "cookies": textList(s.cookies)},
 		},
@@ -82,4 +87,11 @@ func removal(headers []string) *headermutationv3.HeaderMutation {
 func distinct(names []string) []string {
 	slices.SortFunc(names, func(a, b string) int { return strings.Compare(strings.ToLower(a), strings.ToLower(b)) })
 	return slices.CompactFunc(names, strings.EqualFold)
+}
+
+// holdsKeys says that the filters hold what clients alone know. Envoy has no other way to
+// hand it to them.
+func (b *builder) holdsKeys() bool {
+	a := b.auth()
+	return a != nil && (a.APIKeys != nil || a.Basic != nil || a.JWT.SharedKeys())
 }

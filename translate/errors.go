@@ -48,6 +48,9 @@ var answers = []answer{
 	{status: 503, instead: 507, details: "request_payload_exceeded_retry_buffer_limit", error: "service_unavailable",
 		message: "the target could not be reached, and the request is too large to be sent to another"},
 	{status: 400, error: "bad_request", message: "the request cannot be read"},
+	{status: 401, details: extAuthzDenied, error: "unauthorized", message: "the request needs credentials"},
+	{status: 403, details: extAuthzDenied, error: "forbidden", message: "the request is not allowed"},
+	{status: 503, details: extAuthzFailed, error: "service_unavailable", message: "the service that decides on the request did not answer"},
 	{status: 401, error: "unauthorized", words: true, headers: challenge},
 	{status: 403, details: "rbac_access_denied", error: "forbidden", message: "the rules of this endpoint do not allow the request"},
 	{status: 403, error: "forbidden", words: true},
@@ -69,8 +72,8 @@ var answers = []answer{
 var otherAnswer = answer{error: "error", message: "the proxy could not serve this request"}
 
 // ownWords leaves out what has a body that somebody chose for this very answer: a
-// static endpoint, or a service that was asked for permission.
-const ownWords = "response.code_details != 'direct_response' && response.code_details != 'ext_authz_denied' && response.code_details != 'lua_response'"
+// static endpoint, or a service that was asked for permission and gave reasons.
+const ownWords = "response.code_details != 'direct_response' && !(response.code_details == 'ext_authz_denied' && 'content-type' in response.headers) && response.code_details != 'lua_response'"
 
 func errorsOf(p *blueprints.Policies) *blueprints.Errors { return p.Errors }
 
@@ -116,7 +119,9 @@ func (b *builder) mappersOf(e *blueprints.Errors, variant int) []*hcmv3.Response
 	seen := map[int]bool{}
 	for _, a := range answers {
 		seen[a.status] = true
-		add(a, a.filter())
+		if a.details != extAuthzDenied && a.details != extAuthzFailed || b.asksExternal() {
+			add(a, a.filter())
+		}
 	}
 	for _, x := range e.ByStatus {
 		if x.Status >= 400 && !seen[x.Status] {

@@ -29,6 +29,8 @@ const (
 	jwtFilter       = "envoy.filters.http.jwt_authn"
 	apiKeyFilter    = "envoy.filters.http.api_key_auth"
 	basicFilter     = "envoy.filters.http.basic_auth"
+	oauth2Filter    = "envoy.filters.http.oauth2"
+	extAuthzFilter  = "envoy.filters.http.ext_authz"
 	rbacFilter      = "envoy.filters.http.rbac"
 	sessionFilter   = "envoy.filters.http.stateful_session"
 	parameterFilter = "envoy.filters.http.header_to_metadata"

@@ -2,8 +2,6 @@ package translate
 
 import (
 	"fmt"
-	"regexp"
-	"strings"
 	"time"
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
@@ -75,12 +73,4 @@ func matches(pattern string) *matcherv3.StringMatcher {
 
 func inline(s string) *corev3.DataSource {
 	return &corev3.DataSource{Specifier: &corev3.DataSource_InlineString{InlineString: s}}
-}
-
-// glob matches text in which * stands for any characters.
-func glob(s string) *matcherv3.StringMatcher {
-	if !strings.Contains(s, "*") {
-		return exact(s)
-	}
-	return matches(strings.ReplaceAll(regexp.QuoteMeta(s), `\*`, ".*"))
 }

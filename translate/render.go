@@ -82,6 +82,10 @@ func staticListener(l *listenerv3.Listener, routes map[string]*routev3.RouteConf
 			if c := routes[m.GetRds().GetRouteConfigName()]; c != nil {
 				m.RouteSpecifier = &hcmv3.HttpConnectionManager_RouteConfig{RouteConfig: c}
 			}
+			staticOAuth2(m.HttpFilters)
+			for _, u := range m.UpgradeConfigs {
+				staticOAuth2(u.Filters)
+			}
 			f.ConfigType = &listenerv3.Filter_TypedConfig{TypedConfig: pack(m)}
 		}
 	}

@@ -32,7 +32,7 @@ const directBody = 4096
 func (b *builder) routes() *routev3.RouteConfiguration {
 	h := &routev3.VirtualHost{Name: RouteName, Domains: []string{"*"}}
 	if b.auth() != nil {
-		h.Routes = append(h.Routes, b.disguisedPaths())
+		h.Routes = append(append(h.Routes, b.disguisedPaths()), b.oauth2Routes()...)
 	}
 	corsUsed := used(b, corsOf)
 	for i, e := range b.sorted {

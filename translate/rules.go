@@ -27,16 +27,16 @@ func rules(a *blueprints.Auth) *rbacfilterv3.RBACPerRoute {
 	}
 	var all []*rbacv3.Principal
 	if allow != nil {
-		all = append(all, oneOf(allow))
+		all = append(all, anyPrincipal(allow))
 	}
 	if deny != nil {
-		all = append(all, &rbacv3.Principal{Identifier: &rbacv3.Principal_NotId{NotId: oneOf(deny)}})
+		all = append(all, &rbacv3.Principal{Identifier: &rbacv3.Principal_NotId{NotId: anyPrincipal(deny)}})
 	}
 	return &rbacfilterv3.RBACPerRoute{Rbac: &rbacfilterv3.RBAC{Rules: &rbacv3.RBAC{
 		Action: rbacv3.RBAC_ALLOW,
 		Policies: map[string]*rbacv3.Policy{"rules": {
 			Permissions: []*rbacv3.Permission{{Rule: &rbacv3.Permission_Any{Any: true}}},
-			Principals:  []*rbacv3.Principal{everyOf(all)},
+			Principals:  []*rbacv3.Principal{everyPrincipal(all)},
 		}},
 	}}}
 }
@@ -46,7 +46,7 @@ func principal(a *blueprints.Auth, r blueprints.Rule) *rbacv3.Principal {
 	var all []*rbacv3.Principal
 	add := func(list []*rbacv3.Principal) {
 		if list != nil {
-			all = append(all, oneOf(list))
+			all = append(all, anyPrincipal(list))
 		}
 	}
 	add(each(r.Clients, func(n blueprints.Named) *rbacv3.Principal { return inRequest(header(a.ClientHeader, exact(n.Name))) }))
@@ -67,7 +67,7 @@ func principal(a *blueprints.Auth, r blueprints.Rule) *rbacv3.Principal {
 			AddressPrefix: p.Addr().String(), PrefixLen: u32(p.Bits()),
 		}}}
 	}))
-	return everyOf(all)
+	return everyPrincipal(all)
 }
 
 func each[T any](list []T, f func(T) *rbacv3.Principal) (out []*rbacv3.Principal) {
@@ -81,14 +81,14 @@ func inRequest(h *routev3.HeaderMatcher) *rbacv3.Principal {
 	return &rbacv3.Principal{Identifier: &rbacv3.Principal_Header{Header: h}}
 }
 
-func oneOf(list []*rbacv3.Principal) *rbacv3.Principal {
+func anyPrincipal(list []*rbacv3.Principal) *rbacv3.Principal {
 	if len(list) == 1 {
 		return list[0]
 	}
 	return &rbacv3.Principal{Identifier: &rbacv3.Principal_OrIds{OrIds: &rbacv3.Principal_Set{Ids: list}}}
 }
 
-func everyOf(list []*rbacv3.Principal) *rbacv3.Principal {
+func everyPrincipal(list []*rbacv3.Principal) *rbacv3.Principal {
 	if len(list) == 1 {
 		return list[0]
 	}
@@ -102,7 +102,7 @@ func claim(name, value string) *rbacv3.Principal {
 	for _, key := range blueprints.ClaimPath(name) {
 		m.Path = append(m.Path, segment(key))
 	}
-	text := &matcherv3.ValueMatcher{MatchPattern: &matcherv3.ValueMatcher_StringMatch{StringMatch: glob(value)}}
+	text := &matcherv3.ValueMatcher{MatchPattern: &matcherv3.ValueMatcher_StringMatch{StringMatch: globbed(value)}}
 	values := []*matcherv3.ValueMatcher{text, {MatchPattern: &matcherv3.ValueMatcher_ListMatch{
 		ListMatch: &matcherv3.ListMatcher{MatchPattern: &matcherv3.ListMatcher_OneOf{OneOf: text}},
 	}}}

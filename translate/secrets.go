@@ -100,6 +100,7 @@ func secrets(bp *blueprints.Blueprint, from source) []Resource {
 		}
 		out = append(out, Resource{Name: s.name, Position: pos, Message: m})
 	}
+	out = append(out, oauth2Secrets(bp)...)
 	slices.SortFunc(out, func(a, b Resource) int { return strings.Compare(a.Name, b.Name) })
 	return out
 }

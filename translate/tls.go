@@ -45,7 +45,7 @@ func tlsParams(least string) *tlsv3.TlsParameters {
 func (b *builder) listeners() []Resource {
 	var out []Resource
 	add := func(name string, l *listenerv3.Listener) {
-		out = append(out, Resource{Name: name, Position: b.listenerPosition(name), Message: l})
+		out = append(out, Resource{Name: name, Position: b.listenerPosition(name), Message: l, Private: b.holdsKeys()})
 	}
 	add(ListenerName, b.listener())
 	if t := b.bp.TLS; t != nil && t.HTTP3 {

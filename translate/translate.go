@@ -11,6 +11,8 @@
 package translate
 
 import (
+	"slices"
+
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/structpb"
 
@@ -22,6 +24,9 @@ type Resource struct {
 	Name     string
 	Message  proto.Message
 	Position blueprints.Position
+	// Private says that it holds keys or passwords, for which Envoy has no secrets of
+	// their own.
+	Private bool
 }
 
 // Resources are a blueprint's resources by type, each sorted by name. The
@@ -68,6 +73,7 @@ func Update(prev *Resources, bp *blueprints.Blueprint) (*Resources, blueprints.P
 		b.problems = append(b.problems, grpcLeftOut(bp)...)
 	}
 	b.problems.Sort()
+	b.problems = slices.Compact(b.problems) // what holds for several endpoints
 	if b.problems.Err() != nil {
 		return nil, b.problems
 	}

@@ -25,7 +25,7 @@ const (
 	TooManyTypes Ending = "too_many_types"
 	TooManyNames Ending = "too_many_names"
 	TooLarge     Ending = "too_large"
-	// Plaintext: what the node is to get holds private keys, and others could read them
+	// Plaintext: what the node is to get holds private keys or passwords, and others could read them
 	// on the way.
 	Plaintext Ending = "plaintext"
 	// Malformed: a request without a type.
@@ -140,7 +140,7 @@ func (s *stream) mayRead(v *view) error {
 		return nil
 	}
 	return s.end(Plaintext, codes.FailedPrecondition,
-		"the blueprint of node %q holds private keys, which go out over TLS, loopback and Unix sockets only: serve xDS with a certificate, and make its bootstrap anew", s.node.ID)
+		"the blueprint of node %q holds private keys or passwords, which go out over TLS, loopback and Unix sockets only: serve xDS with a certificate, and make its bootstrap anew", s.node.ID)
 }
 
 // end ends the stream.

@@ -87,6 +87,14 @@ func (r *Resource) Version() string { return r.version }
 // Origin returns where the resource was written.
 func (r *Resource) Origin() string { return r.origin }
 
+// Private returns the same resource as one that holds keys or passwords: it goes out over
+// TLS, loopback and Unix sockets only, as secrets do.
+func (r *Resource) Private() *Resource {
+	out := r.From(r.origin)
+	out.private = true
+	return out
+}
+
 // From returns the same resource, written at another place.
 func (r *Resource) From(origin string) *Resource {
 	out := &Resource{url: r.url, name: r.name, version: r.version, origin: origin, assignment: r.assignment, private: r.private, delta: r.delta, sotw: r.sotw, sum: r.sum}

@@ -28,6 +28,7 @@ const resolveTime = 5 * time.Second
 // rendering is what `render` was asked for.
 type rendering struct {
 	resources  bool
+	secrets    bool
 	envoyAdmin envoy.Address
 	adminAt    envoy.Address
 	warn       func(format string, args ...any)
@@ -51,6 +52,7 @@ Host names of targets are resolved now and stand in it as addresses.`,
 		},
 	}
 	c.Flags().BoolVar(&r.resources, "resources", false, "print the xDS resources: a document of each type, as Envoy also reads them from files")
+	c.Flags().BoolVar(&r.secrets, "secrets", false, "print the keys and passwords of clients too; without them nobody who needs one is let in")
 	c.Flags().Var((*addressFlag)(&r.envoyAdmin), "envoy-admin", "`ADDR` of Envoy's admin interface; none by default")
 	c.Flags().Var((*addressFlag)(&r.adminAt), "admin-address", "`ADDR` of a Backworks admin listener, for the blueprint's metrics (127.0.0.1:8081)")
 	return c
@@ -60,6 +62,10 @@ func (r rendering) run(ctx context.Context, path string, stdout, stderr io.Write
 	bp, err := oneBlueprint(path, stderr)
 	if err != nil {
 		return err
+	}
+	if bare, held := bp.WithoutSecrets(); held && !r.secrets {
+		bp = bare
+		r.warn("keys and passwords of clients are left out, and nobody who needs one is let in: --secrets prints them too")
 	}
 	if r.resources {
 		return r.writeResources(ctx, bp, stdout)

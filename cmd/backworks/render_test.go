@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"net/http"
@@ -183,4 +184,41 @@ func TestDemo(t *testing.T) {
 	})
 	p.signal(syscall.SIGTERM)
 	p.end(0)
+}
+
+// TestRenderKeepsSecrets: what clients alone know is printed where that is asked for.
+func TestRenderKeepsSecrets(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	shared := base64.RawURLEncoding.EncodeToString([]byte(strings.Repeat("shared", 6)))
+	s.write("key", "the-key-of-the-partner")
+	s.write("login", "the-secret-of-the-login")
+	s.write("keys.json", `{"keys":[{"kty":"oct","alg":"HS256","k":"`+shared+`"}]}`)
+	s.write("main.yaml", `
+plugins:
+  auth:
+    config:
+      jwt: {providers: {main: {issuer: i, audience: a, jwks: file:keys.json}}}
+      api_key: {clients: {partner: file:key}}
+      basic: {users: {alice: "{SHA}CEo1Ae3vaEXy8eQZjsOiuBz1xrw="}}
+      oauth2: {authorization_endpoint: "https://a/", token_endpoint: "http://127.0.0.1/", client_id: a, client_secret: file:login}
+endpoints: [{path: /, handler: static}]
+`)
+	secrets := []string{"the-key-of-the-partner", "the-secret-of-the-login", shared, "CEo1Ae3vaEXy8eQZjsOiuBz1xrw="}
+	for _, form := range [][]string{nil, {"--resources"}} {
+		args := append([]string{"render", filepath.Join(s.dir, "main.yaml")}, form...)
+		got := call(args...)
+		if got.code != 0 || !strings.Contains(got.err, "--secrets") {
+			t.Errorf("%+v", got.err)
+		}
+		asked := call(append(args, "--secrets")...)
+		for _, secret := range secrets {
+			if strings.Contains(got.out+got.err, secret) {
+				t.Errorf("%v: %s is printed", form, secret)
+			}
+			if !strings.Contains(asked.out, secret) {
+				t.Errorf("%v: %s is not printed where it is asked for", form, secret)
+			}
+		}
+	}
 }
