@@ -14,6 +14,15 @@ import (
 // is believed only where proxies in front are.
 const forwardedHost = "X-Forwarded-Host"
 
+// hearsay are headers by which proxies in front tell where a request comes from, and which
+// targets believe. From clients themselves they are none; a route may set its own. Envoy
+// itself sees to X-Forwarded-For, -Proto and -Client-Cert.
+var hearsay = []string{
+	forwardedHost, "Forwarded", "X-Forwarded-Port", "X-Forwarded-Server", "X-Forwarded-Prefix", "X-Forwarded-Scheme",
+	"X-Forwarded-Protocol", "X-Forwarded-Ssl", "Front-End-Https", "X-Real-IP", "X-Client-IP", "X-Cluster-Client-IP",
+	"True-Client-IP", "CF-Connecting-IP", "Fastly-Client-IP",
+}
+
 // directBody is Envoy's limit for the bodies of answers in a configuration.
 const directBody = 4096
 
@@ -44,7 +53,7 @@ func (b *builder) routes() *routev3.RouteConfiguration {
 		ValidateClusters: boolean(false),
 	}
 	if b.bp.Server.TrustedHops == 0 {
-		c.RequestHeadersToRemove = []string{forwardedHost}
+		c.RequestHeadersToRemove = hearsay
 	}
 	if n := largestBody(h.Routes); n > directBody {
 		c.MaxDirectResponseBodySizeBytes = wrapperspb.UInt32(uint32(n))
