@@ -80,6 +80,7 @@ type builder struct {
 	sorted   []*blueprints.Endpoint // by specificity
 	paths    paths                  // of all endpoints
 	scripts  map[scriptKey]*structpb.Struct
+	rates    rates
 	problems blueprints.Problems
 }
 
