@@ -21,7 +21,8 @@ type plugins struct {
 	Tracing     pluginSpec[tracingSpec]     `yaml:"tracing" doc:"Spans to an OpenTelemetry collector, and the W3C trace context to targets."`
 	Errors      pluginSpec[errorsSpec]      `yaml:"errors" doc:"What the proxy itself says where no target answers."`
 
-	_ absent `yaml:"rate_limit"`
+	RateLimit pluginSpec[rateLimitSpec] `yaml:"rate_limit" doc:"Bounds how many requests are served, in all or of each client."`
+
 	_ absent `yaml:"cache"`
 	_ absent `yaml:"discovery"`
 

@@ -12,6 +12,7 @@ import (
 type Policies struct {
 	CORS            *CORS            `plugin:"cors"`
 	Auth            *Auth            // without the tag: gRPC clients are told more of it
+	RateLimit       *RateLimit       `plugin:"rate_limit"`
 	Transformations *Transformations // so too
 	Compression     *Compression     `plugin:"compression"`
 	AccessLog       *AccessLog       `plugin:"access_log"`
@@ -137,6 +138,7 @@ func (d *decoder) policy(s *policySpec) Policy {
 func (d *decoder) policies(s *plugins) Policies {
 	return Policies{
 		CORS: plugin(s.CORS, d.cors), Auth: d.authPlugin(s.Auth),
+		RateLimit:       plugin(s.RateLimit, d.rateLimit),
 		Transformations: plugin(s.Transformations, func(t *transformationsSpec) *Transformations { return d.transformations(t, nil) }),
 		Compression:     plugin(s.Compression, d.compression),
 		AccessLog:       plugin(s.AccessLog, d.accessLog), Tracing: plugin(s.Tracing, d.tracing), Errors: plugin(s.Errors, d.errorAnswers),
@@ -148,6 +150,7 @@ func (d *decoder) overrides(s *endpointSpec, path *Path) Policies {
 	c := &s.Config
 	return Policies{
 		CORS: override(c.CORS, d.cors), Auth: d.publicAuth(s, override(c.Auth, d.endpointAuth)),
+		RateLimit:       override(c.RateLimit, d.endpointRateLimit),
 		Transformations: override(c.Transformations, func(t *transformationsSpec) *Transformations { return d.transformations(t, path) }),
 		Compression:     override(c.Compression, d.compression),
 		AccessLog:       override(c.AccessLog, d.accessLog), Tracing: override(c.Tracing, d.tracing), Errors: override(c.Errors, d.errorAnswers),

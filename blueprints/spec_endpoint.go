@@ -46,14 +46,16 @@ type endpointConfig struct {
 	CORS *overrideSpec[corsSpec]         `yaml:"cors" doc:"The plugin cors for this endpoint."`
 	Auth *overrideSpec[endpointAuthSpec] `yaml:"auth" doc:"The plugin auth for this endpoint; false makes it public."`
 
-	Compression     *overrideSpec[compressionSpec]     `yaml:"compression" doc:"The plugin compression for this endpoint."`
-	AccessLog       *overrideSpec[accessLogSpec]       `yaml:"access_log" doc:"The plugin access_log for this endpoint."`
-	Tracing         *overrideSpec[tracingSpec]         `yaml:"tracing" doc:"The plugin tracing for this endpoint: sampling and tags alone may differ."`
-	Errors          *overrideSpec[errorsSpec]          `yaml:"errors" doc:"The plugin errors for this endpoint."`
+	Compression *overrideSpec[compressionSpec] `yaml:"compression" doc:"The plugin compression for this endpoint."`
+	AccessLog   *overrideSpec[accessLogSpec]   `yaml:"access_log" doc:"The plugin access_log for this endpoint."`
+	Tracing     *overrideSpec[tracingSpec]     `yaml:"tracing" doc:"The plugin tracing for this endpoint: sampling and tags alone may differ."`
+	Errors      *overrideSpec[errorsSpec]      `yaml:"errors" doc:"The plugin errors for this endpoint."`
+
+	RateLimit *overrideSpec[endpointRateLimitSpec] `yaml:"rate_limit" doc:"The plugin rate_limit for this endpoint: a limit here is one of its own. With false none holds."`
+
 	Transformations *overrideSpec[transformationsSpec] `yaml:"transformations" doc:"Changes of this endpoint's own beside those of the plugin transformations; false: without the plugin's."`
 
 	_ ignored `yaml:"tls" severity:"error" doc:"is one for all endpoints, since it comes before any request: set plugins.tls"`
-	_ absent  `yaml:"rate_limit"`
 	_ absent  `yaml:"cache"`
 	_ absent  `yaml:"discovery"`
 }

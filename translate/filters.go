@@ -56,7 +56,9 @@ func (b *builder) filters() []*hcmv3.HttpFilter {
 	// First, so that it is the last to see an answer, whoever gave it, and no route
 	// takes it away.
 	add(tlsHeaderFilter, b.tlsHeaders(), b.hasTLSHeaders())
-	// For the same reason; routes change it.
+	// Outside of all that counts requests, to make one of what each says of it.
+	add(limitHeaderFilter, limitHeaders(), len(b.rateLimits()) > 0)
+	// For the same reason as the first; routes change it.
 	add(headerFilter, b.answerHeaders(), len(b.answerOptions()) > 0 && b.filtersAnswers())
 	// A connection that this refuses ought not to be there at all.
 	add(clientFilter, b.clientNames(), b.asksOptionalNames())
@@ -65,6 +67,11 @@ func (b *builder) filters() []*hcmv3.HttpFilter {
 	// Before all that asks who a client is: a browser sends no credentials with its
 	// preflight request, and must be able to read a refusal.
 	add(corsFilter, &corsv3.Cors{}, used(b, corsOf))
+	// Before all that costs anything, so that a flood of requests costs nothing, and
+	// before anybody is asked for a password, so that guessing is bounded. Behind cors,
+	// since a page must be able to read the refusal.
+	out = append(out, b.limitFilters(earlyLimits)...)
+	out = append(out, b.limitFilters(earlyFleetLimits)...)
 	// Before all that reads or changes bodies: answers come to it last, so that those see
 	// them plain, and it takes from the target's request what would have them compressed.
 	out = append(out, b.compressors()...)
@@ -73,6 +80,10 @@ func (b *builder) filters() []*hcmv3.HttpFilter {
 	out = append(out, b.sizeFilters()...)
 	// Before all that serves a request, so that nothing is spent on one that is refused.
 	out = append(out, b.authFilters()...)
+	// Behind all that finds out who a client is, for limits by that, and behind all that
+	// refuses a request: what is refused takes nothing from those who may pass.
+	out = append(out, b.limitFilters(lateLimits)...)
+	out = append(out, b.limitFilters(lateFleetLimits)...)
 	// Each route says which parameters of its path it wants.
 	add(parameterFilter, &headertometadatav3.Config{}, b.usesParameters())
 	// Behind all that may refuse a request, since it chooses the target; and before what

@@ -24,6 +24,7 @@ func (b *builder) plugins(r *routev3.Route, e *blueprints.Endpoint) {
 	b.accessLogRoute(r, e)
 	b.tracingRoute(r, e)
 	b.errorsRoute(r, e)
+	b.limited(r, e)
 }
 
 // setting gives a filter its settings for one route.
@@ -74,12 +75,15 @@ func mark(r *routev3.Route, plugin string, variant int) {
 	if variant <= 0 {
 		return
 	}
+	note(r, "backworks."+plugin, map[string]*structpb.Value{"variant": structpb.NewStringValue(strconv.Itoa(variant))})
+}
+
+// note puts metadata into a route.
+func note(r *routev3.Route, namespace string, fields map[string]*structpb.Value) {
 	if r.Metadata == nil {
 		r.Metadata = &corev3.Metadata{FilterMetadata: map[string]*structpb.Struct{}}
 	}
-	r.Metadata.FilterMetadata["backworks."+plugin] = &structpb.Struct{Fields: map[string]*structpb.Value{
-		"variant": structpb.NewStringValue(strconv.Itoa(variant)),
-	}}
+	r.Metadata.FilterMetadata[namespace] = &structpb.Struct{Fields: fields}
 }
 
 // whenMarked is an expression (CEL) that holds for routes with this mark. For 0 it holds

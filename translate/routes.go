@@ -36,6 +36,7 @@ func (b *builder) routes() *routev3.RouteConfiguration {
 	corsUsed := used(b, corsOf)
 	for i, e := range b.sorted {
 		b.checkAuth(e)
+		b.checkLimits(e)
 		if corsUsed && (i == 0 || comparePaths(b.sorted[i-1].Path, e.Path) != 0) {
 			h.Routes = append(h.Routes, b.preflights(b.neighbours(i))...)
 		}
@@ -55,6 +56,7 @@ func (b *builder) routes() *routev3.RouteConfiguration {
 	if b.bp.Server.TrustedHops == 0 {
 		c.RequestHeadersToRemove = hearsay
 	}
+	b.limits(c)
 	if n := largestBody(h.Routes); n > directBody {
 		c.MaxDirectResponseBodySizeBytes = wrapperspb.UInt32(uint32(n))
 	}

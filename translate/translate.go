@@ -88,6 +88,7 @@ type builder struct {
 	paths    paths                  // of all endpoints
 	scripts  map[scriptKey]*structpb.Struct
 	exempt   bool // some route is without a header that all answers have
+	rates    rates
 	problems blueprints.Problems
 }
 
