@@ -2,6 +2,8 @@ package main
 
 import (
 	_ "embed"
+	"encoding/base64"
+	"fmt"
 	"strings"
 )
 
@@ -17,15 +19,19 @@ type oneCase struct {
 	// ${TARGET} are ports.
 	blueprint, envoy string
 	request          string
+	// files stand beside the blueprint; tls says that clients speak it.
+	files map[string]string
+	tls   bool
 	// against is the case that its costs are told against; "": none.
 	against string
 }
 
 const (
-	get  = "GET /api/users HTTP/1.1\r\nHost: proxy\r\nAccept: */*\r\n\r\n"
-	none = "none"
-	seed = "the shipped blueprint"
-	hand = "the same by hand"
+	get    = "GET /api/users HTTP/1.1\r\nHost: proxy\r\nAccept: */*\r\n\r\n"
+	none   = "none"
+	posted = "none, POST"
+	seed   = "the shipped blueprint"
+	hand   = "the same by hand"
 )
 
 // plugin is a case of one plugin, as it stands under plugins.
@@ -38,6 +44,24 @@ func (c oneCase) with(headers string) oneCase {
 	c.request = strings.Replace(c.request, "\r\n\r\n", "\r\n"+headers+"\r\n\r\n", 1)
 	return c
 }
+
+// beside puts a file beside the blueprint.
+func (c oneCase) beside(name, content string) oneCase {
+	c.files = map[string]string{name: content}
+	return c
+}
+
+// post has the request be one with a JSON body.
+func (c oneCase) post() oneCase {
+	c.request, c.against = post, posted
+	return c
+}
+
+// post has 300 bytes of JSON.
+var post = func() string {
+	body := `{"secret":"s3cret","user":{"id":9007199254740993,"name":"Ada"},"items":[` + strings.Repeat(`{"sku":"A-1","count":2},`, 9) + `{"sku":"B-2","count":1}]}`
+	return fmt.Sprintf("POST /api/users HTTP/1.1\r\nHost: proxy\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
+}()
 
 // plain is a proxy without any plugin.
 const plain = `
@@ -73,10 +97,28 @@ endpoints:
 
 // cases are all that is measured; those that others are told against come first.
 func cases() []oneCase {
+	cert, key := selfSigned()
+	secure := plugin("tls", "  tls: {config: {certificate: {certificate: a.pem, key: a.key}, http3: false}}")
+	secure.files, secure.tls = map[string]string{"a.pem": cert, "a.key": key}, true
+	keys := plugin("auth: API key", "  auth: {config: {api_key: {clients: {shop: file:shop.key}}}}").with("X-API-Key: " + apiKey)
+	keys.files = map[string]string{"shop.key": apiKey}
 	return []oneCase{
 		{name: none, blueprint: plain, request: get},
+		{name: posted, blueprint: plain, request: post},
 		{name: hand, envoy: byHand, request: get},
 		{name: seed, blueprint: ofSeed, request: get, against: hand},
+		plugin("transformations: a header, the query", "  transformations: {config: {request: {rename_headers: {X-Old: X-New}, query: {defaults: {page: \"1\"}}}}}").with("X-Old: 1"),
+		plugin("transformations: JSON of 300 bytes in", "  transformations: {config: {request: {body: {set: {added: \"1\"}, remove: [secret]}}}}").post(),
+		plugin("transformations: JSON of 1.1 kB out", "  transformations: {config: {response: {body: {remove: [\"users.*.secret\"]}}}}"),
 		plugin("cors", "  cors: {config: {allow_origins: https://app.example.com}}").with("Origin: https://app.example.com"),
+		plugin("compression: gzip of 1.1 kB", "  compression: {config: {min_length: 100}}").with("Accept-Encoding: gzip"),
+		plugin("access_log: JSON to a file", "  access_log: {config: {file: /dev/null}}"),
+		plugin("tracing: a tenth, collector away", "  tracing: {config: {collector: \"http://127.0.0.1:9\", sampling: 10}}"),
+		plugin("errors", "  errors: {config: {body: {code: \"{{status}}\"}}}"),
+		plugin("rate_limit: by address", "  rate_limit: {config: {requests: 10000000, per: 1s, by: client_ip}}"),
+		plugin("auth: token (HS256)", "  auth: {config: {jwt: {providers: {main: {issuer: me, jwks: file:keys.json}}}}}").with("Authorization: Bearer "+token()).beside("keys.json", keySet),
+		keys,
+		plugin("auth: password", "  auth: {config: {basic: {users: {alice: \"{SHA}tiY7sUhYKUwI5L3866kDY+ENcrQ=\"}}}}").with("Authorization: Basic " + base64.StdEncoding.EncodeToString([]byte("alice:"+password))),
+		secure,
 	}
 }

@@ -88,6 +88,11 @@ func (p programs) start(c oneCase, target int, dir string) (*proxy, error) {
 	}
 	ports := strings.NewReplacer("${PROXY}", strconv.Itoa(port), "${TARGET}", strconv.Itoa(target))
 	config := []byte(ports.Replace(c.envoy))
+	for name, content := range c.files {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+			return nil, err
+		}
+	}
 	if c.blueprint != "" {
 		if config, err = p.render(ports.Replace(c.blueprint), dir); err != nil {
 			return nil, err
@@ -127,7 +132,7 @@ func (p programs) render(blueprint, dir string) ([]byte, error) {
 		return nil, err
 	}
 	var problems strings.Builder
-	cmd := exec.Command(p.backworks, "render", file)
+	cmd := exec.Command(p.backworks, "render", "--secrets", file)
 	cmd.Stderr = &problems
 	out, err := cmd.Output()
 	if err != nil {
@@ -140,7 +145,7 @@ func (p programs) render(blueprint, dir string) ([]byte, error) {
 func (x *proxy) answers() error {
 	limit := time.After(startLimit)
 	for {
-		c, err := dial(x.port, x.request)
+		c, err := dial(x.port, x.oneCase)
 		if err == nil {
 			err = errors.Join(c.ask(), c.Close())
 		}
@@ -159,13 +164,13 @@ func (x *proxy) answers() error {
 
 func (x *proxy) measure(e effort) error {
 	before, began := x.cpu(), time.Now()
-	took, err := load(x.port, clients, x.request, e.load)
+	took, err := load(x.port, clients, x.oneCase, e.load)
 	if err != nil {
 		return err
 	}
 	x.rate = append(x.rate, float64(len(took))/time.Since(began).Seconds())
 	x.result.cpu = append(x.result.cpu, float64((x.cpu()-before).Microseconds())/float64(len(took)))
-	if took, err = load(x.port, 1, x.request, e.single); err != nil {
+	if took, err = load(x.port, 1, x.oneCase, e.single); err != nil {
 		return err
 	}
 	x.latency = append(x.latency, float64(median(took).Nanoseconds())/1000)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -66,12 +67,15 @@ type client struct {
 	request string
 }
 
-func dial(port int, request string) (*client, error) {
+func dial(port int, of oneCase) (*client, error) {
 	c, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port))
 	if err != nil {
 		return nil, err
 	}
-	return &client{c, bufio.NewReader(c), request}, nil
+	if of.tls {
+		c = tls.Client(c, &tls.Config{InsecureSkipVerify: true}) // the certificate was made a moment ago
+	}
+	return &client{c, bufio.NewReader(c), of.request}, nil
 }
 
 // ask sends the request and reads the answer, which must be 200.
@@ -95,7 +99,7 @@ func (c *client) ask() error {
 
 // load has clients ask for a time, each as soon as it has its answer; it gives what each
 // answer took.
-func load(port, clients int, request string, d time.Duration) ([]time.Duration, error) {
+func load(port, clients int, of oneCase, d time.Duration) ([]time.Duration, error) {
 	var (
 		mu   sync.Mutex
 		all  []time.Duration
@@ -105,7 +109,7 @@ func load(port, clients int, request string, d time.Duration) ([]time.Duration, 
 	until := time.Now().Add(d)
 	for range clients {
 		wait.Go(func() {
-			took, err := loop(port, request, until)
+			took, err := loop(port, of, until)
 			mu.Lock()
 			defer mu.Unlock()
 			all, errs = append(all, took...), append(errs, err)
@@ -115,8 +119,8 @@ func load(port, clients int, request string, d time.Duration) ([]time.Duration, 
 	return all, errors.Join(errs...)
 }
 
-func loop(port int, request string, until time.Time) (took []time.Duration, err error) {
-	c, err := dial(port, request)
+func loop(port int, of oneCase, until time.Time) (took []time.Duration, err error) {
+	c, err := dial(port, of)
 	if err != nil {
 		return nil, err
 	}
