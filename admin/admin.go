@@ -44,6 +44,8 @@ type Fleet interface {
 	Telemetry() *fleet.Telemetry
 	Series(window time.Duration) *fleet.Series
 	Events() []fleet.Event
+	// ResponseTimes are of all pools, and of targets that are all of theirs.
+	ResponseTimes() (*fleet.ResponseTimes, map[fleet.TargetKey]*fleet.ResponseTimes)
 	TelemetryChanged() <-chan struct{}
 	// Breakers are those that the management server works, without asking anyone.
 	Breakers() []fleet.BreakerStatus

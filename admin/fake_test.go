@@ -32,6 +32,7 @@ type fakeFleet struct {
 	mu        sync.Mutex
 	telemetry *fleet.Telemetry
 	series    *fleet.Series
+	times     *fleet.ResponseTimes
 	events    []fleet.Event // the newest first
 	changed   chan struct{}
 }
@@ -93,6 +94,10 @@ func (f *fakeFleet) byHand(what, blueprint, version string) error {
 	}
 	f.did = append(f.did, what+" "+version)
 	return nil
+}
+
+func (f *fakeFleet) ResponseTimes() (*fleet.ResponseTimes, map[fleet.TargetKey]*fleet.ResponseTimes) {
+	return f.times, map[fleet.TargetKey]*fleet.ResponseTimes{{Pool: "default", Target: "a", Node: "edge-1"}: f.times}
 }
 
 func (f *fakeFleet) Series(window time.Duration) *fleet.Series { return f.series }

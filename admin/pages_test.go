@@ -150,7 +150,9 @@ func TestMetricsAlone(t *testing.T) {
 
 func TestJSONFigures(t *testing.T) {
 	t.Parallel()
-	h := New(Options{Fleet: busy()})
+	f := busy()
+	f.times = &fleet.ResponseTimes{Average: 2, Minimum: 1, Maximum: 9, P95: 5, P99: 8}
+	h := New(Options{Fleet: f})
 	var got map[string]any
 	for _, how := range [][]string{{"/metrics?format=json"}, {"/metrics", "Accept: application/json"}} {
 		w := call(h, "GET", how[0], how[1:]...)
@@ -159,7 +161,7 @@ func TestJSONFigures(t *testing.T) {
 		}
 	}
 	targets := got["targets"].([]any)
-	b, d, c, sum := targets[1].(map[string]any), targets[2].(map[string]any), targets[3].(map[string]any), got["aggregated"].(map[string]any)
+	a, b, d, c, sum := targets[0].(map[string]any), targets[1].(map[string]any), targets[2].(map[string]any), targets[3].(map[string]any), got["aggregated"].(map[string]any)
 	for _, x := range []struct {
 		of   map[string]any
 		key  string
@@ -168,6 +170,7 @@ func TestJSONFigures(t *testing.T) {
 		{b, "target_name", "b"}, {b, "total_requests", 7.0}, {b, "failed_requests", 7.0}, {b, "circuit_breaker_state", "Open"}, {b, "is_healthy", false},
 		{b, "p99_response_time_ms", nil}, {d, "circuit_breaker_state", "HalfOpen"}, {c, "total_requests", nil}, {c, "is_healthy", nil},
 		{sum, "target_name", "aggregated"}, {sum, "total_requests", 12.0}, {sum, "successful_requests", 4.0}, {sum, "is_healthy", true},
+		{sum, "avg_response_time_ms", 2.0}, {sum, "min_response_time_ms", 1.0}, {sum, "max_response_time_ms", 9.0}, {sum, "p95_response_time_ms", 5.0}, {a, "p99_response_time_ms", 8.0},
 	} {
 		if got, there := x.of[x.key]; got != x.want || !there {
 			t.Errorf("%v: %s is %v (%v), want %v", x.of["target_name"], x.key, got, there, x.want)

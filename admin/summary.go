@@ -26,7 +26,8 @@ type targetFigures struct {
 	Failed     *uint64 `json:"failed_requests"`
 	Timeouts   *uint64 `json:"timeout_requests"`
 
-	// Envoy has these by pool and not by target, but for the rate.
+	// Envoy has these by pool: they are known of a target that is all of its pool, and of
+	// all pools together.
 	Average   *float64 `json:"avg_response_time_ms"`
 	Minimum   *float64 `json:"min_response_time_ms"`
 	Maximum   *float64 `json:"max_response_time_ms"`
@@ -51,9 +52,13 @@ func (p *pages) summary() figuresAnswer {
 	sum := &answer.Aggregated
 	all, anyHealthy := true, false
 	rates := p.rates()
+	times, own := p.Fleet.ResponseTimes()
+	sum.take(times)
 	for _, t := range p.Fleet.Targets(context.Background()) {
 		f := figuresOf(t, now)
-		if rate, known := rates[fleet.TargetKey{Blueprint: t.Blueprint, Pool: t.Pool, Target: t.Target, Node: t.Node}]; known && f.Total != nil {
+		key := fleet.TargetKey{Blueprint: t.Blueprint, Pool: t.Pool, Target: t.Target, Node: t.Node}
+		f.take(own[key])
+		if rate, known := rates[key]; known && f.Total != nil {
 			f.PerSecond = &rate
 			sum.PerSecond = plus(sum.PerSecond, f.PerSecond)
 		}
@@ -85,6 +90,13 @@ func figuresOf(t fleet.TargetStatus, now time.Time) targetFigures {
 	f.Total, f.Successful, f.Failed, f.Timeouts = &t.Requests, &t.Successes, &t.Errors, &t.Timeouts
 	f.Connections, f.Breaker, f.Healthy = &t.Connections, &breaker, &healthy
 	return f
+}
+
+// take adds response times, where they are known.
+func (f *targetFigures) take(t *fleet.ResponseTimes) {
+	if t != nil {
+		f.Average, f.Minimum, f.Maximum, f.P95, f.P99 = &t.Average, &t.Minimum, &t.Maximum, &t.P95, &t.P99
+	}
 }
 
 // rates are the requests a second of each target, where they are known.

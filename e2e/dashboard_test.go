@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -51,6 +52,10 @@ func TestDashboard(t *testing.T) {
 	b.until("all requests are shared out", `document.querySelectorAll("#distribution .bar").length === 3 && [...document.querySelectorAll("#distribution .seen")].every((e) => /[1-9]/.test(e.textContent))`)
 	b.says("#envoys .node .pill", "SYNCED")
 	b.until("traffic is drawn", `document.querySelector("#traffic path.line.requests").getAttribute("d").length > 60`)
+	b.until("the cards have their pool's response times", `[...document.querySelectorAll("#targets .card")].every((c) => ["p50 of pool", "p99 of pool"].every((name) => [...c.querySelectorAll("dl > div")].some((d) => d.firstChild.textContent === name && / ms$/.test(d.lastChild.textContent))))`)
+	if _, text := s.get(p.admin + "/metrics?format=json"); !regexp.MustCompile(`"target_name": "aggregated"[^}]*"avg_response_time_ms": [0-9.]+[^}]*"p99_response_time_ms": [0-9.]+`).MatchString(text) {
+		t.Errorf("no response times of all pools: %s", text)
+	}
 	b.judge("serving")
 	if moved := eval[string](b, still); moved != "" {
 		t.Errorf("numbers move what is around them: %s", moved)

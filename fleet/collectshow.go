@@ -42,7 +42,7 @@ func (c *collector) show(now time.Time) {
 	for _, file := range slices.Sorted(maps.Keys(c.blueprints)) {
 		bp := c.blueprints[file]
 		for _, pool := range bp.Pools {
-			t.Targets = append(t.Targets, c.poolTargets(bp, pool, by[file], keep)...)
+			t.Targets = append(t.Targets, c.poolTargets(bp, pool, by[file], keep, now)...)
 		}
 		eachFlow(bp, func(key flowKey, stat string) {
 			f := c.flowFigures(key, c.now(key, stat, by[file], now))
@@ -103,7 +103,7 @@ func (c *collector) envoyFigures(s *source) EnvoyFigures {
 }
 
 // poolTargets are the rows of a pool's targets, by target and then by Envoy.
-func (c *collector) poolTargets(bp *blueprints.Blueprint, pool *blueprints.Pool, of []*source, keep map[TargetKey]bool) []TargetFigures {
+func (c *collector) poolTargets(bp *blueprints.Blueprint, pool *blueprints.Pool, of []*source, keep map[TargetKey]bool, at time.Time) []TargetFigures {
 	var out []TargetFigures
 	shares := wanted(pool)
 	seen := map[string]float64{} // requests of all targets, by node
@@ -142,6 +142,7 @@ func (c *collector) poolTargets(bp *blueprints.Blueprint, pool *blueprints.Pool,
 				keep[key] = true
 				f := c.targetFigures(plain, s, key, now, recent[key], seen[key.Node])
 				f.Drained, f.Breaker = c.fleet.breakers.standing(place{bp.File, s.node}, pool, t, s.admin != nil, f.Ejected)
+				f.Latency = s.ownLatency(pool, at)
 				out = append(out, f)
 			}
 		}

@@ -92,6 +92,8 @@ type TargetFigures struct {
 	ErrorRate          Figure  `json:"error_rate"`
 	Connections        *uint64 `json:"active_connections"`
 	Active             *uint64 `json:"active_requests"`
+	// Latency is known of a target that is all of its pool.
+	Latency *Quantiles `json:"latency_ms"`
 }
 
 // FlowFigures are those of a pool or an endpoint over all Envoys of its blueprint.

@@ -2,7 +2,7 @@
 
 import { el, keyed, mark, say } from "./dom.js";
 import { age, base, clock, plural, rate, short } from "./words.js";
-import { Pager, choice, search } from "./pager.js";
+import { List } from "./list.js";
 import { confirm } from "./dialog.js";
 
 const size = 20; // Envoys on a page
@@ -10,35 +10,22 @@ const tones = { SYNCED: "good", STALE: "warn", REJECTED: "bad", "NOT SENT": "non
 const stages = { accepted: "good", refused: "bad", "rolled back": "warn" };
 
 /** Envoys are the nodes on the stream, and the rollouts of blueprints. */
-export class Envoys {
-  text = "";
-  only = "";
-
+export class Envoys extends List {
   constructor(section, feed) {
+    super(section, size, "Envoys", [["only", "Show", [["", "all states"], ["SYNCED", "up to date"], ["STALE", "behind"], ["REJECTED", "refusing"]]]]);
     this.feed = feed;
     this.rollouts = section.querySelector(".rollouts");
     this.nodes = section.querySelector(".nodes");
-    this.empty = section.querySelector(".empty");
-    const again = () => this.show(this.state);
-    this.pager = new Pager(section.querySelector(".pager"), size, again);
-    const set = (name) => (value) => {
-      this[name] = value;
-      this.pager.page = 0;
-      again();
-    };
-    section.querySelector(".tools").append(
-      search("Search Envoys", set("text")),
-      choice("Show", [["", "all states"], ["SYNCED", "up to date"], ["STALE", "behind"], ["REJECTED", "refusing"]], set("only")));
   }
 
   show(state) {
-    this.state = state;
+    this.shown = state;
     const s = state?.status;
     if (!s) return;
     keyed(this.rollouts, s.blueprints, (b) => b.file, (b) => this.rollout(b), (node, b) => this.progress(node, b));
     const rank = (n) => ["REJECTED", "STALE", "NOT SENT", "SYNCED"].indexOf(n.state);
     const list = s.nodes
-      .filter((n) => !this.text || `${n.id} ${n.cluster} ${n.peer}`.toLowerCase().includes(this.text))
+      .filter((n) => this.found(n.id, n.cluster, n.peer))
       .filter((n) => !this.only || n.state === this.only)
       .sort((a, b) => rank(a) - rank(b) || a.id.localeCompare(b.id, undefined, { numeric: true }));
     const figures = new Map([...(state.telemetry?.tables.envoys.values() ?? [])].map((e) => [e.node, e]));
@@ -72,7 +59,7 @@ export class Envoys {
     say(why, [[...(r.where ?? []), r.reason].filter(Boolean).join(": "), ...held].filter(Boolean).join(" · "));
     keyed(details.lastChild, [...r.trail].reverse(), (t) => t.at + t.stage, (t) => el("li", {},
       el("time", { datetime: t.at }, clock(t.at)), el("span", { class: "pill", "data-tone": stages[t.stage] ?? "busy" }, t.stage), el("code", {}, short(t.version)), el("span", {}, t.what ?? "")));
-    const history = this.state.histories?.find((h) => h.file === b.file)?.versions ?? [];
+    const history = this.shown.histories?.find((h) => h.file === b.file)?.versions ?? [];
     buttons.querySelector(".retry").hidden = !["refused", "rolled back"].includes(r.stage);
     buttons.querySelector(".rollback").hidden = !history.some((v) => v.stage === "accepted" && v.version !== b.version);
   }

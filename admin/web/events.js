@@ -2,38 +2,25 @@
 
 import { el, keyed, say } from "./dom.js";
 import { base, clock, short } from "./words.js";
-import { Pager, choice, search } from "./pager.js";
+import { List } from "./list.js";
 
 const size = 50; // on a page
 const tones = { refusal: "bad", ejection: "bad", health: "warn", uneject: "good", edit: "busy", push: "none", rollout: "busy", envoy: "none", breaker: "warn", switch: "busy" };
 
 /** Events lists what the server tells, or what its status gives away. */
-export class Events {
-  text = "";
-  kind = "";
-
+export class Events extends List {
   constructor(section) {
+    super(section, size, "events", [["kind", "Kind", [["", "all kinds"], ["edit", "edits"], ["push", "pushes"], ["refusal", "refusals"], ["rollout", "rollouts"], ["ejection", "ejections"], ["health", "health changes"], ["breaker", "breakers"], ["switch", "by hand"], ["envoy", "Envoys"]]]]);
     this.log = section.querySelector(".log");
-    this.empty = section.querySelector(".empty");
-    const again = () => this.show(this.state);
-    this.pager = new Pager(section.querySelector(".pager"), size, again);
-    const set = (name) => (value) => {
-      this[name] = value;
-      this.pager.page = 0;
-      again();
-    };
-    section.querySelector(".tools").append(
-      search("Search events", set("text")),
-      choice("Kind", [["", "all kinds"], ["edit", "edits"], ["push", "pushes"], ["refusal", "refusals"], ["rollout", "rollouts"], ["ejection", "ejections"], ["health", "health changes"], ["breaker", "breakers"], ["switch", "by hand"], ["envoy", "Envoys"]], set("kind")));
   }
 
   show(state) {
-    this.state = state;
+    this.shown = state;
     if (!state?.status) return;
     const all = state.telemetry ? state.telemetry.events : fromStatus(state);
     const list = all
       .filter((e) => !this.kind || e.kind === this.kind || this.kind === "ejection" && e.kind === "uneject")
-      .filter((e) => !this.text || `${e.subject} ${e.node} ${e.text}`.toLowerCase().includes(this.text));
+      .filter((e) => this.found(e.subject, e.node, e.text));
     keyed(this.log, this.pager.cut(list), (e) => e.id, row);
     this.empty.hidden = list.length > 0;
     say(this.empty, all.length ? "No event is like that." : "Nothing has happened yet.");

@@ -67,7 +67,9 @@ export class Model {
     this.endpoints = [...telemetry.tables.endpoints.values()];
     for (const row of telemetry.tables.pools.values()) this.series.set(`${row.blueprint}\n${row.pool}`, telemetry.series.get(row.id) ?? []);
     for (const row of this.endpoints) this.series.set(row.id, telemetry.series.get(row.id) ?? []);
-    for (const p of this.pools) p.latency = [...telemetry.tables.pools.values()].find((r) => r.blueprint === p.blueprint && r.pool === p.name)?.latency_ms ?? null;
+    const latencies = new Map([...telemetry.tables.pools.values()].map((r) => [`${r.blueprint}\n${r.pool}`, r.latency_ms]));
+    // Envoy has response times by pool: they are a target's own where it is all of it.
+    for (const p of this.pools) for (const t of p.targets) Object.assign(t, { latency: latencies.get(p.key) ?? null, own: p.targets.length === 1 });
   }
 
   // remember keeps the figures that are made here.

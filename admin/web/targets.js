@@ -1,8 +1,8 @@
 // A card a target: breaker, health and why, and its figures.
 
 import { el, keyed, mark, say, svg } from "./dom.js";
-import { per, plural, rate } from "./words.js";
-import { Pager, choice, search } from "./pager.js";
+import { millis, per, plural, rate } from "./words.js";
+import { List } from "./list.js";
 import { figures } from "./standing.js";
 import { confirm } from "./dialog.js";
 import { trips } from "./model.js";
@@ -20,35 +20,22 @@ const orders = {
 const rank = (t) => ["out", "part", "pending", "unknown", "well"].indexOf(t.is.state);
 
 /** Targets are the cards, with search, order and pages. */
-export class Targets {
-  text = "";
-  only = "";
-  order = "state";
-
+export class Targets extends List {
   constructor(section, feed) {
+    super(section, size, "targets", [
+      ["only", "Show", [["", "all states"], ["well", "healthy"], ["out", "held out or on trial"], ["pending", "pending"], ["unknown", "unknown"]]],
+      ["order", "Order", [["state", "worst first"], ["blueprint", "as in the blueprint"], ["name", "by name"], ["rate", "busiest first"], ["errors", "most errors first"]]],
+    ]);
     this.feed = feed;
     this.cards = section.querySelector(".cards");
-    this.empty = section.querySelector(".empty");
-    const again = () => this.show(this.model);
-    this.pager = new Pager(section.querySelector(".pager"), size, again);
-    const set = (name) => (value) => {
-      this[name] = value;
-      this.pager.page = 0;
-      again();
-    };
-    section.querySelector(".tools").append(
-      search("Search targets", set("text")),
-      choice("Show", [["", "all states"], ["well", "healthy"], ["out", "held out or on trial"], ["pending", "pending"], ["unknown", "unknown"]], set("only")),
-      choice("Order", [["state", "worst first"], ["blueprint", "as in the blueprint"], ["name", "by name"], ["rate", "busiest first"], ["errors", "most errors first"]], set("order")),
-    );
   }
 
   show(model) {
-    this.model = model;
+    this.shown = model;
     if (!model) return;
     model.targets.forEach((t, i) => (t.at = i));
     const list = model.targets
-      .filter((t) => !this.text || `${t.name} ${t.url} ${t.pool} ${t.is.label}`.toLowerCase().includes(this.text))
+      .filter((t) => this.found(t.name, t.url, t.pool, t.is.label))
       .filter((t) => !this.only || t.is.state === this.only || this.only === "out" && t.is.state === "part")
       .sort(orders[this.order]);
     keyed(this.cards, this.pager.cut(list), (t) => t.key, (t) => this.card(t), (node, t) => paint(node, t, this.feed.has("/api/v1/switch")));
@@ -97,6 +84,8 @@ function paint(node, t, can) {
   figures(dl, [
     ["Requests/s", rate(t.rate)],
     ["Errors", per(t.errorRate), t.errorRate > 0 ? "bad" : null],
+    [t.own ? "p50" : "p50 of pool", millis(t.latency?.p50)],
+    [t.own ? "p99" : "p99 of pool", millis(t.latency?.p99)],
     ["Active", t.seen.length ? t.active : "–"],
     ["Connections", t.seen.length ? t.connections : "–"],
   ]);
