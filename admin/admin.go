@@ -140,6 +140,7 @@ type pages struct {
 	own       prometheus.Gatherer
 	texts     together[[]byte]
 	summaries together[figuresAnswer]
+	statuses  together[[]fleet.TargetStatus]
 	live      live
 	turns     chan struct{} // of those who are given series
 }
@@ -153,5 +154,6 @@ func newPages(o Options) *pages {
 	p.own = p.registry()
 	p.texts.make = p.exposition
 	p.summaries.make = p.summary
+	p.statuses.make = func() []fleet.TargetStatus { return p.Fleet.Targets(context.Background()) }
 	return p
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"gopkg.in/yaml.v3"
 
+	"backworks/blueprints"
 	"backworks/envoy"
 	"backworks/fleet"
 )
@@ -152,6 +153,7 @@ func figures3(number int64) *fleet.Telemetry {
 	known := fleet.TargetFigures{
 		ID: "t", Blueprint: "/x/main.yaml", Pool: "default", Target: "a", URL: "http://a:1", Node: "edge-1", Source: fleet.FromAdmin, Weight: 1, ShareWanted: 0.5, ShareSeen: 1,
 		Health: fleet.Healthy, Why: []string{}, Requests: &n, Successes: &n, Failures: &n, Timeouts: &n, Connections: &n, Active: &n, RequestsPerSecond: 1.5,
+		Latency: &fleet.Quantiles{P50: 1, P90: 2, P95: 3, P99: 4}, Drained: true, Breaker: &fleet.TargetBreaker{State: fleet.BreakerOpen, Since: at, Until: at, Reason: "five failures", HalfOpens: true, Scope: blueprints.ScopeEnvoy},
 	}
 	unknown := fleet.TargetFigures{
 		ID: "u", Pool: "default", Target: "b", Weight: 1, ShareWanted: 0.5, ShareSeen: fleet.Nothing, Health: fleet.Unknown, Why: []string{}, ErrorRate: fleet.Nothing,

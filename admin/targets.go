@@ -7,11 +7,16 @@ import (
 	"backworks/fleet"
 )
 
-// targets answers with each target as each Envoy sees it.
+// targets answers with each target as each Envoy sees it. However many ask, each Envoy is
+// asked once at a time.
 func (p *pages) targets(w http.ResponseWriter, r *http.Request) {
+	list, err := p.statuses.get(r.Context())
+	if err != nil {
+		return // the client is gone
+	}
 	writeJSON(w, http.StatusOK, struct {
 		Targets []fleet.TargetStatus `json:"targets"`
-	}{orEmpty(p.Fleet.Targets(r.Context()))})
+	}{orEmpty(list)})
 }
 
 // switchTarget does ?to= (drain, eject, restore) with ?target=, which ?pool= and ?blueprint=

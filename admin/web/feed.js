@@ -35,23 +35,10 @@ export class Feed {
     }
   }
 
-  // rows are the targets. Where the figures say nothing of breakers that the targets
-  // tell of, both are asked for.
-  rows(targets) {
-    const rows = this.state.telemetry?.rows();
-    if (!rows) return targets ?? [];
-    if (targets?.length && rows.length) this.breakersApart = "breaker" in targets[0] && !("breaker" in rows[0]);
-    if (!this.breakersApart || !targets) return rows;
-    const at = (t) => [t.blueprint, t.pool, t.target, t.node, t.address].join("\n");
-    const known = new Map(targets.map((t) => [at(t), t]));
-    return rows.map((t) => ({ ...t, breaker: known.get(at(t))?.breaker, drained: known.get(at(t))?.drained }));
-  }
-
   // forget ends what is sent; it is asked for anew, with five minutes of before.
   forget() {
     this.state.telemetry?.close();
     this.state.telemetry = null;
-    this.breakersApart = undefined;
   }
 
   /** now asks at once. */
@@ -69,8 +56,9 @@ export class Feed {
       } else if (s.telemetry && !s.telemetry.followed) {
         s.telemetry.take(await this.json("api/v1/telemetry"));
       }
-      const [status, targets] = await Promise.all([this.json("api/v1/status"), this.breakersApart === false ? null : this.json("api/v1/targets")]);
-      Object.assign(s, { status, targets: this.rows(targets?.targets), at: Date.now(), lost: 0, error: "" });
+      // The figures tell of targets without an Envoy being asked for each page.
+      const [status, asked] = await Promise.all([this.json("api/v1/status"), s.telemetry ? null : this.json("api/v1/targets")]);
+      Object.assign(s, { status, targets: asked?.targets ?? s.telemetry?.rows() ?? s.targets, at: Date.now(), lost: 0, error: "" });
       // What becomes of a version shows in its rollout.
       const stages = JSON.stringify(status.blueprints.map((b) => [b.file, b.version, b.rollout.version, b.rollout.stage, b.rollout.since]));
       if (stages !== this.stages) {
