@@ -16,6 +16,7 @@ import (
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/performance"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 )
@@ -167,6 +168,29 @@ func (b *browser) shoot(name string, width int64) {
 	if err := os.WriteFile(filepath.Join(screenshots, fmt.Sprintf("%s-%d.png", name, width)), picture, 0o644); err != nil {
 		b.Fatal(err)
 	}
+}
+
+// busy is the share of three seconds that the page computes for: the processor's time, of
+// which it does not get more where others want it too.
+func (b *browser) busy() float64 {
+	b.Helper()
+	command(b, performance.Enable, performance.EnableParams{TimeDomain: performance.EnableTimeDomainThreadTicks})
+	computed := func() float64 {
+		all, err := chromedp.Call(b.Context, performance.GetMetrics, cdp.Empty{})
+		if err != nil {
+			b.Fatalf("browser: %v", err)
+		}
+		for _, m := range all.Metrics {
+			if m.Name == "TaskDuration" {
+				return m.Value
+			}
+		}
+		b.Fatal("the browser does not tell how long it computed")
+		return 0
+	}
+	began, before := time.Now(), computed()
+	eval[chromedp.Void](b, "new Promise((done) => setTimeout(done, 3000))")
+	return (computed() - before) / time.Since(began).Seconds()
 }
 
 // violation is what axe finds.

@@ -36,9 +36,9 @@ func TestPushesWhilePagesAreOpen(t *testing.T) {
 	alone, among := c.measure(t)
 	t.Logf("no page open: %+v", alone)
 	t.Logf("%d pages open: %+v", c.pages, among)
-	// A busy machine adds some, once in a while a lot: what is held up by the pages is
-	// held up most of the time.
-	if most := 2*alone.pushed + 100*time.Millisecond; among.pushed > most {
+	// The browser and those who look on take the same processors: that is not to fail,
+	// while one who waits for slow pages would wait for seconds each time.
+	if most := 3*alone.pushed + 500*time.Millisecond; among.pushed > most {
 		t.Errorf("an edit takes %v with %d pages open, %v with none", among.pushed, c.pages, alone.pushed)
 	}
 }
@@ -133,7 +133,8 @@ func (c audience) blueprint(port int, url string, edit int) string {
 	return b.String()
 }
 
-// openPage asks what a page asks: it follows the stream, and wants the status each second.
+// openPage asks what a page asks: it follows the stream, and wants the status when something
+// has happened, and every five seconds.
 func openPage(ctx context.Context, admin string, samples *atomic.Int64) {
 	client := &http.Client{Transport: &http.Transport{}}
 	defer client.CloseIdleConnections()
@@ -154,11 +155,13 @@ func openPage(ctx context.Context, admin string, samples *atomic.Int64) {
 	}
 	defer stream.Close()
 	lines := bufio.NewReaderSize(stream, 64<<10)
-	for {
+	happened := true
+	for n := 0; ; {
 		line, more, err := lines.ReadLine()
 		if err != nil {
 			return
 		}
+		happened = happened || string(line) == "event: event"
 		event := strings.HasPrefix(string(line), "event: s") // snapshot, sample
 		for more && err == nil {
 			_, more, err = lines.ReadLine()
@@ -167,6 +170,10 @@ func openPage(ctx context.Context, admin string, samples *atomic.Int64) {
 			continue
 		}
 		samples.Add(1)
+		if n++; !happened && n%5 != 0 {
+			continue
+		}
+		happened = false
 		if status := get("/api/v1/status"); status != nil {
 			_, _ = io.Copy(io.Discard, status)
 			_ = status.Close()

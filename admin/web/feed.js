@@ -1,9 +1,10 @@
-// What the management server says: its status, asked for each second, and the figures,
-// which it sends by itself where it can; else they are asked for as well.
+// What the management server says: the figures, which it sends by itself where it can, and
+// its status, asked for when something has happened. Else both are asked for each second.
 
 import { Telemetry } from "./telemetry.js";
 
 const every = 1000;
+const seldom = 5000; // between questions while nothing happens: the status may be long
 // Addresses are made from here: what is relative would take over a password in the
 // page's own address, which must not be in that of a request.
 const here = location.origin + location.pathname;
@@ -13,6 +14,7 @@ const patience = 8000; // for one answer; asking every Envoy takes longest
 export class Feed {
   state = { status: null, targets: null, histories: null, telemetry: null, at: 0, lost: 0, error: "" };
   pages = ""; // the list of pages says what this server can be asked for
+  asked = 0; // when the status was; 0: it is due
 
   constructor(listener) {
     this.listener = listener;
@@ -43,7 +45,13 @@ export class Feed {
 
   /** now asks at once. */
   now() {
+    this.asked = 0;
     this.wake?.();
+  }
+
+  // due tells whether the status may have changed.
+  due() {
+    return this.state.lost || !this.state.telemetry?.followed || !this.asked || Date.now() - this.asked > seldom - every / 2;
   }
 
   async ask() {
@@ -52,19 +60,14 @@ export class Feed {
       if (!this.pages) this.pages = await this.text("", "text/plain");
       if (!s.telemetry && this.has("/api/v1/telemetry")) {
         s.telemetry = new Telemetry(await this.json("api/v1/telemetry?window=300"));
-        if (this.has("/api/v1/stream")) s.telemetry.follow(here + "api/v1/stream");
+        if (this.has("/api/v1/stream")) s.telemetry.follow(here + "api/v1/stream", () => (this.asked = 0));
       } else if (s.telemetry && !s.telemetry.followed) {
         s.telemetry.take(await this.json("api/v1/telemetry"));
       }
+      if (this.due()) await this.askStatus();
       // The figures tell of targets without an Envoy being asked for each page.
-      const [status, asked] = await Promise.all([this.json("api/v1/status"), s.telemetry ? null : this.json("api/v1/targets")]);
-      Object.assign(s, { status, targets: asked?.targets ?? s.telemetry?.rows() ?? s.targets, at: Date.now(), lost: 0, error: "" });
-      // What becomes of a version shows in its rollout.
-      const stages = JSON.stringify(status.blueprints.map((b) => [b.file, b.version, b.rollout.version, b.rollout.stage, b.rollout.since]));
-      if (stages !== this.stages) {
-        s.histories = (await this.json("api/v1/history")).blueprints;
-        this.stages = stages;
-      }
+      const targets = s.telemetry?.rows() ?? (await this.json("api/v1/targets")).targets;
+      Object.assign(s, { targets, at: Date.now(), lost: 0, error: "" });
     } catch (error) {
       s.lost ||= Date.now();
       s.error = error instanceof TypeError ? "It does not answer; it is asked every two seconds." : error.message;
@@ -72,6 +75,24 @@ export class Feed {
       this.pages = this.stages = ""; // it may come back as another
     }
     this.listener(s);
+  }
+
+  async askStatus() {
+    const s = this.state;
+    this.asked = Date.now(); // what happens from here on counts
+    try {
+      const status = await this.json("api/v1/status");
+      // What becomes of a version shows in its rollout.
+      const stages = JSON.stringify(status.blueprints.map((b) => [b.file, b.version, b.rollout.version, b.rollout.stage, b.rollout.since]));
+      if (stages !== this.stages) {
+        s.histories = (await this.json("api/v1/history")).blueprints;
+        this.stages = stages;
+      }
+      s.status = status;
+    } catch (error) {
+      this.asked = 0;
+      throw error;
+    }
   }
 
   has(path) {

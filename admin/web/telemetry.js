@@ -21,15 +21,21 @@ export class Telemetry {
     }
   }
 
-  /** follow has the server send what changes. */
-  follow(url) {
+  /** follow has the server send what changes; happened is called when more than figures may have. */
+  follow(url, happened) {
     const source = (this.source = new EventSource(url));
     this.followed = true;
     source.addEventListener("snapshot", (e) => this.take(JSON.parse(e.data)));
     source.addEventListener("sample", (e) => this.merge(JSON.parse(e.data)));
-    source.addEventListener("event", (e) => this.add([JSON.parse(e.data)]));
+    source.addEventListener("event", (e) => {
+      this.add([JSON.parse(e.data)]);
+      happened();
+    });
     // Refused, as when too many follow: then the figures are asked for.
-    source.addEventListener("error", () => { this.followed = source.readyState !== EventSource.CLOSED; });
+    source.addEventListener("error", () => {
+      this.followed = source.readyState !== EventSource.CLOSED;
+      happened();
+    });
   }
 
   close() {
