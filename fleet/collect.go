@@ -16,8 +16,8 @@ import (
 const (
 	// telemetryEvery is how often Envoys are asked for their figures.
 	telemetryEvery = time.Second
-	// collectWait is how long a round waits for them. Later answers are part of the
-	// next one.
+	// collectWait is how long a round waits for them, those of the rounds before that
+	// have not answered yet among them. Later answers are part of the next one.
 	collectWait = telemetryEvery / 2
 	// collectShare bounds what asking costs: an Envoy that took 0.1 s is asked every 2 s,
 	// one that took 1 s every 20.
@@ -128,25 +128,23 @@ func (c *collector) run(ctx context.Context) {
 // see what there is then.
 func (c *collector) round(ctx context.Context, now time.Time) {
 	c.follow(ctx)
-	waiting, judging := 0, c.fleet.adminLoads.wanted.Load()
+	judging := c.fleet.adminLoads.wanted.Load()
 	c.learn()
 	for _, s := range c.sources {
 		if s.asked || now.Before(s.due) && !(judging && now.Sub(s.at) > judgeEvery*3/4) {
 			continue
 		}
 		s.asked = true
-		waiting++
 		s.prober.wanted <- struct{}{}
 	}
 	late := time.NewTimer(collectWait)
 	defer late.Stop()
-	for waiting > 0 {
+	for waiting := true; waiting && slices.ContainsFunc(c.sources, func(s *source) bool { return s.asked }); {
 		select {
 		case a := <-c.answers:
-			waiting--
 			c.take(a)
 		case <-late.C:
-			waiting = 0
+			waiting = false
 		case <-ctx.Done():
 			return
 		}
@@ -205,10 +203,7 @@ func (c *collector) take(a answered) {
 	}
 	c.identify(s, a)
 	s.first, s.elapsed = s.at.IsZero(), a.at.Sub(s.at)
-	cost := a.took
-	if s.took > 0 {
-		cost = min(cost, s.took) // one slow answer is no measure
-	}
+	cost := min(a.took, s.took) // one slow answer, the first at that, is no measure
 	s.every = max(telemetryEvery, cost*collectShare)
 	s.at, s.took, s.uptime = a.at, a.took, a.uptime
 	s.due = a.at.Add(s.every - telemetryEvery*3/4) // rounds are not on the dot

@@ -185,7 +185,7 @@ func TestCollectCost(t *testing.T) {
 	t.Parallel()
 	r := newCollectRig(t)
 	for _, x := range []struct{ took, every time.Duration }{
-		{time.Millisecond, time.Second}, {time.Second, time.Second}, {200 * time.Millisecond, 4 * time.Second}, {time.Second, 4 * time.Second},
+		{time.Second, time.Second}, {time.Millisecond, time.Second}, {time.Second, time.Second}, {200 * time.Millisecond, 4 * time.Second}, {time.Second, 4 * time.Second},
 		{time.Millisecond, time.Second},
 	} {
 		r.took = x.took

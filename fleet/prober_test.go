@@ -18,7 +18,8 @@ type countedEnvoy struct {
 	mu       sync.Mutex
 	clusters string
 	asked    map[string]int
-	times    []time.Time // of /clusters
+	times    []time.Time   // of /clusters
+	held     chan struct{} // statistics are told when it is closed; nil: at once
 }
 
 func newCountedEnvoy(t *testing.T, clusters string) (*countedEnvoy, envoy.Address) {
@@ -30,6 +31,15 @@ func newCountedEnvoy(t *testing.T, clusters string) (*countedEnvoy, envoy.Addres
 }
 
 func (e *countedEnvoy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	e.mu.Lock()
+	held := e.held
+	e.mu.Unlock()
+	if held != nil && r.URL.Path == "/stats" {
+		select {
+		case <-held:
+		case <-r.Context().Done():
+		}
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.asked[r.URL.Path]++
@@ -73,4 +83,19 @@ func TestOneCollector(t *testing.T) {
 	if asked, rounds := e.count("/server_info"), int(r.fleet.Telemetry().Number); asked > rounds+2 {
 		t.Errorf("/server_info was asked for %d times in %d rounds", asked, rounds)
 	}
+}
+
+// TestLateAnswer: an Envoy that takes longer to answer than a round waits is told of by a
+// later one, though no other is asked.
+func TestLateAnswer(t *testing.T) {
+	t.Parallel()
+	e, address := newCountedEnvoy(t, twoHosts)
+	held := make(chan struct{})
+	e.mu.Lock()
+	e.held = held
+	e.mu.Unlock()
+	r := newRig(t, map[string]string{"one.yaml": blueprint("one", "p=http://a.test:80")}, address)
+	r.until("a round is over without its answer", func() bool { return e.count("/clusters") > 0 && r.fleet.Telemetry().Number > 1 })
+	close(held)
+	r.until("its answer is taken", func() bool { return r.fleet.Telemetry().Targets[0].Node == "one" })
 }

@@ -122,6 +122,7 @@ export function stateOf(t) {
     return { state: where(out) ? "part" : "out", label: open.length ? "Open" : "Unhealthy", breaker: open.length ? "open" : "closed", why: why + where(out), until: until(open) };
   }
   if (trial.length) return { state: "part", label: "Half-open", breaker: "half", why: `it is tried with few requests${where(trial)}` };
+  if (t.seen.every((s) => s.health === "unknown")) return { state: "unknown", label: "Unknown", breaker: t.seen.some((s) => s.breaker) ? "closed" : "unknown", why: "its Envoys tell their load alone, and not its health" };
   if (t.seen.some((s) => s.health === "pending")) return { state: "pending", label: "Pending", breaker: "closed", why: "its first health check is still to come" };
   return { state: "well", label: "Healthy", breaker: "closed", why: "" };
 }

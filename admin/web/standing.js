@@ -25,14 +25,19 @@ export function standing(state, model) {
   if (!all.length && !s.ready) all.push({ state: "warn", line: s.reason || "No Envoy has acknowledged what is published yet" });
   if (!all.length && s.degraded) all.push({ state: "warn", line: s.reason });
   if (!all.length) {
-    const well = model.targets.filter((t) => t.is.state === "well").length;
-    return { state: "good", line: `Serving: ${model.targets.length ? `${well} of ${plural(model.targets.length, "target")} healthy, ` : ""}${envoys(s.nodes)} up to date`, more: [] };
+    return { state: "good", line: `Serving: ${healthy(model.targets)}${envoys(s.nodes)} up to date`, more: [] };
   }
   const rank = { bad: 0, refused: 1, warn: 2 };
   all.sort((a, b) => rank[a.state] - rank[b.state]);
   const more = all.slice(1).map((x) => x.line);
   if (more.length > shown) more.splice(shown, more.length, `and ${more.length - shown} more`);
   return { ...all[0], more: [...(all[0].more ?? []), ...more] };
+}
+
+function healthy(targets) {
+  if (!targets.length) return "";
+  if (targets.every((t) => t.is.state === "unknown")) return `${plural(targets.length, "target")} of unknown health, `;
+  return `${targets.filter((t) => t.is.state === "well").length} of ${plural(targets.length, "target")} healthy, `;
 }
 
 function envoys(nodes) {
