@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -59,6 +60,28 @@ func TestDashboardShowsBreakers(t *testing.T) {
 	b.click("#confirm .primary")
 	b.says("#headline", "Degraded: backend-1 is ejected")
 	b.says("#headline", "Serving: 3 of 3 targets healthy")
+	l.end(t)
+	b.quiet(p.admin)
+}
+
+// TestDashboardOfLoadReports: of an Envoy that cannot be asked there are rates, and nothing
+// is made up: neither health nor response times.
+func TestDashboardOfLoadReports(t *testing.T) {
+	t.Parallel()
+	f := newFleetSite(t, "edge")
+	f.save("edge", 0, "")
+	p, xds := f.serve("one", "--node-admins", "none")
+	f.envoyNode("edge-1", "edge", xds)
+	b := newBrowser(t)
+	b.page(p)
+	b.says("#headline", "Serving: 1 target of unknown health, 1 Envoy up to date")
+	url := fmt.Sprintf("http://127.0.0.1:%d/0", f.ports["edge"])
+	l := run(40, func(int) string { return url }, well)
+	b.until("its card has a rate", `[...document.querySelectorAll("#targets .card[data-state=unknown] dd")].some((e) => /^[1-9]/.test(e.textContent))`)
+	b.says("#targets .pill", "Unknown")
+	b.says("#targets .why", "its Envoys tell their load alone")
+	b.until("nothing is made up", `[...document.querySelectorAll("#targets dl > div")].filter((d) => d.firstChild.textContent.startsWith("p")).every((d) => d.lastChild.textContent === "–")`)
+	b.judge("reported")
 	l.end(t)
 	b.quiet(p.admin)
 }

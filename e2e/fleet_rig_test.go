@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 
 	"google.golang.org/grpc"
@@ -108,7 +109,7 @@ func (f *fleetSite) envoyNode(id, cluster, xds string, args ...string) *node {
 		f.Fatalf("bootstrap: %v: %s", err, out)
 	}
 	cmd := exec.Command(f.envoy, "-c", file, "--use-dynamic-base-id", "--concurrency", "1", "--log-level", "warning")
-	cmd.Stderr = &n.log
+	cmd.Stderr, cmd.SysProcAttr = &n.log, &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := cmd.Start(); err != nil {
 		f.Fatal(err)
 	}
