@@ -165,6 +165,42 @@ func TestSlowClients(t *testing.T) {
 	}
 }
 
+// TestLongBodies are refused, or no more of them is taken in than is done with at once.
+func TestLongBodies(t *testing.T) {
+	t.Parallel()
+	f := busy()
+	f.report = &fleet.Report{}
+	s := serving(t, f)
+	for length, want := range map[int]int{maxRequestBody: http.StatusOK, maxRequestBody + 1: http.StatusRequestEntityTooLarge} {
+		answer, err := s.Client().Post(s.URL+"/api/v1/reload", "application/json", strings.NewReader(strings.Repeat("x", length)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = answer.Body.Close()
+		if answer.StatusCode != want {
+			t.Errorf("%d bytes: %d, want %d", length, answer.StatusCode, want)
+		}
+	}
+	conn, err := net.Dial("tcp", s.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	_ = conn.SetDeadline(time.Now().Add(patience))
+	if _, err := conn.Write([]byte("POST /api/v1/reload HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n")); err != nil {
+		t.Fatal(err)
+	}
+	chunk := []byte("10000\r\n" + strings.Repeat("x", 64<<10) + "\r\n")
+	for sent := 0; ; sent += len(chunk) {
+		if sent > 64<<20 { // far above what the sockets hold
+			t.Fatal("it takes a body without an end")
+		}
+		if _, err := conn.Write(chunk); err != nil {
+			break
+		}
+	}
+}
+
 // FuzzAdmin: whatever a client sends, nothing panics and nothing is the server's fault.
 func FuzzAdmin(f *testing.F) {
 	f.Add("GET", "/api/v1/history?blueprint=shop", "Accept", "text/html", "")

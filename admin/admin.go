@@ -141,6 +141,7 @@ type pages struct {
 	texts     together[[]byte]
 	summaries together[figuresAnswer]
 	statuses  together[[]fleet.TargetStatus]
+	standing  together[[]byte]
 	live      live
 	turns     chan struct{} // of those who are given series
 }
@@ -154,6 +155,7 @@ func newPages(o Options) *pages {
 	p.own = p.registry()
 	p.texts.make = p.exposition
 	p.summaries.make = p.summary
+	p.standing.make = func() []byte { return indented(p.statusNow()) }
 	p.statuses.make = func() []fleet.TargetStatus { return p.Fleet.Targets(context.Background()) }
 	return p
 }

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"bytes"
 	"encoding/json"
 	"net/http"
 )
@@ -43,13 +44,22 @@ func refuse(w http.ResponseWriter, status int, message string) {
 }
 
 // writeJSON answers with v, indented for people.
-func writeJSON(w http.ResponseWriter, status int, v any) {
+func writeJSON(w http.ResponseWriter, status int, v any) { writeText(w, status, indented(v)) }
+
+// writeText answers with what is JSON already.
+func writeText(w http.ResponseWriter, status int, text []byte) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	e := json.NewEncoder(w)
+	_, _ = w.Write(text) // fails when the client is gone only
+}
+
+func indented(v any) []byte {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")
-	_ = e.Encode(v) // fails when the client is gone only
+	_ = e.Encode(v) // of our own types: they can be
+	return b.Bytes()
 }
 
 // writeShort answers with v on one line, for what is long.

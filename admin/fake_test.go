@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -29,6 +30,10 @@ type fakeFleet struct {
 	reloads  int
 	did      []string // by hand
 
+	// Where look is not nil, looks tells when the status is being made, which waits for it.
+	looked      atomic.Int64
+	looks, look chan struct{}
+
 	mu        sync.Mutex
 	telemetry *fleet.Telemetry
 	series    *fleet.Series
@@ -37,8 +42,18 @@ type fakeFleet struct {
 	changed   chan struct{}
 }
 
-func (f *fakeFleet) Status() fleet.Status { return f.status }
-func (f *fakeFleet) Ready() bool          { return f.status.Ready }
+func (f *fakeFleet) Ready() bool { return f.status.Ready }
+func (f *fakeFleet) Status() fleet.Status {
+	f.looked.Add(1)
+	if f.look != nil {
+		select {
+		case f.looks <- struct{}{}:
+		default:
+		}
+		<-f.look
+	}
+	return f.status
+}
 func (f *fakeFleet) Numbers() fleet.Numbers {
 	return fleet.Numbers{Loads: map[fleet.Outcome]uint64{fleet.Published: 3}, LoadTook: time.Millisecond, LastLoad: time.Unix(1700000000, 0), Nodes: len(f.status.Nodes)}
 }

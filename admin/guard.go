@@ -24,6 +24,8 @@ var private = []string{".localhost", ".internal", ".svc", ".cluster.local"}
 //     Sec-Fetch-Site or Origin; programs send neither.
 //   - No answer may be read, framed or interpreted as another type elsewhere: there
 //     is no CORS.
+//
+// Bodies, which no page needs, are refused where they are long.
 func (p *pages) guarded(next http.Handler) http.Handler {
 	origins := http.NewCrossOriginProtection()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -39,6 +41,10 @@ func (p *pages) guarded(next http.Handler) http.Handler {
 		}
 		if err := origins.Check(r); err != nil {
 			refuse(w, http.StatusForbidden, "a page of another origin must not do this")
+			return
+		}
+		if r.ContentLength > maxRequestBody {
+			refuse(w, http.StatusRequestEntityTooLarge, "no page takes a body that long")
 			return
 		}
 		r.Body = http.MaxBytesReader(w, r.Body, maxRequestBody)

@@ -58,7 +58,7 @@ func (p *pages) stream(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	to := viewer{rc: http.NewResponseController(w), w: w}
-	if to.send(fmt.Appendf(nil, "retry: %d\n\n", streamAgain)) != nil {
+	if to.send([][]byte{fmt.Appendf(nil, "retry: %d\n\n", streamAgain)}) != nil {
 		return
 	}
 	for {
@@ -84,25 +84,26 @@ type viewer struct {
 	event uint64 // the last one
 }
 
-// send writes all of text in time.
-func (v *viewer) send(text []byte) error {
-	if len(text) == 0 {
+// send writes all messages in time.
+func (v *viewer) send(messages [][]byte) error {
+	if len(messages) == 0 {
 		return nil
 	}
 	// The server's own limit is for answers that end. Where there is none to set, as
 	// in tests, there is no connection that could hold us.
 	_ = v.rc.SetWriteDeadline(time.Now().Add(streamWrite))
-	if _, err := v.w.Write(text); err != nil {
-		return err
+	for _, text := range messages {
+		if _, err := v.w.Write(text); err != nil {
+			return err
+		}
 	}
 	return v.rc.Flush()
 }
 
 // next is what a viewer does not know yet.
-func (p *pages) next(v *viewer) []byte {
+func (p *pages) next(v *viewer) (out [][]byte) {
 	events := p.Fleet.Events()
 	now := p.Fleet.Telemetry()
-	var out []byte
 	known := v.event
 	if len(events) > 0 {
 		v.event = events[0].ID
@@ -110,14 +111,14 @@ func (p *pages) next(v *viewer) []byte {
 	switch {
 	case v.has == nil, now.Shape != v.has.Shape, now.Number > v.has.Number+1:
 		v.has = now
-		return p.live.whole(now, events)
+		return [][]byte{p.live.whole(now, events)}
 	case now.Number > v.has.Number:
-		out = p.live.changes(v.has, now)
+		out = append(out, p.live.changes(v.has, now))
 		v.has = now
 	}
 	for _, e := range slices.Backward(events) {
 		if e.ID > known {
-			out = append(bytes.Clone(out), message("event", e, "id: "+strconv.FormatUint(e.ID, 10)+"\n")...)
+			out = append(out, message("event", e, "id: "+strconv.FormatUint(e.ID, 10)+"\n"))
 		}
 	}
 	return out

@@ -1,9 +1,12 @@
 package admin
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
+	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 
 	"backworks/envoy"
@@ -133,6 +136,34 @@ func TestWebPagesAreKeptOut(t *testing.T) {
 	}
 	if f.reloads != 2 {
 		t.Errorf("%d reloads", f.reloads)
+	}
+}
+
+// TestStatusOfMany: the status is made once for all who ask while it is being made.
+func TestStatusOfMany(t *testing.T) {
+	t.Parallel()
+	f := busy()
+	f.looks, f.look = make(chan struct{}, 1), make(chan struct{})
+	h := New(Options{Fleet: f})
+	ask := func() {
+		if w := call(h, "GET", "/api/v1/status"); w.Code != 200 || !strings.Contains(w.Body.String(), "edge-1") {
+			t.Errorf("%d %s", w.Code, w.Body)
+		}
+	}
+	var answers sync.WaitGroup
+	answers.Go(ask)
+	<-f.looks // the first is being made
+	gone, leave := context.WithCancel(t.Context())
+	leave()
+	for range 50 { // they do not wait, so that they have asked when this is over
+		r := httptest.NewRequestWithContext(gone, http.MethodGet, "http://127.0.0.1/api/v1/status", http.NoBody)
+		h.ServeHTTP(httptest.NewRecorder(), r)
+	}
+	answers.Go(ask)
+	close(f.look)
+	answers.Wait()
+	if n := f.looked.Load(); n > 3 {
+		t.Errorf("it was made %d times", n)
 	}
 }
 

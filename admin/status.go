@@ -102,7 +102,15 @@ type RefusedResource struct {
 	Position string `json:"position"`
 }
 
-func (p *pages) status(w http.ResponseWriter, _ *http.Request) {
+// status answers all who ask at a time with the same text: with many pages open all do
+// when something has happened.
+func (p *pages) status(w http.ResponseWriter, r *http.Request) {
+	if text, err := p.standing.get(r.Context()); err == nil { // else the client is gone
+		writeText(w, http.StatusOK, text)
+	}
+}
+
+func (p *pages) statusNow() Status {
 	s := p.Fleet.Status()
 	answer := Status{
 		Version:      p.Version,
@@ -125,7 +133,7 @@ func (p *pages) status(w http.ResponseWriter, _ *http.Request) {
 	if p.Sidecar != nil {
 		answer.Sidecar = new(p.Sidecar())
 	}
-	writeJSON(w, http.StatusOK, answer)
+	return answer
 }
 
 func nodeOf(n fleet.Node) Node {

@@ -138,7 +138,8 @@ func (s *site) start(args ...string) *process {
 	}
 	p := &process{site: s, cmd: exec.Command(program, append(all, args...)...), ended: make(chan struct{})}
 	p.cmd.Dir, p.cmd.Stdout, p.cmd.Stderr = s.dir, &p.out, &p.log
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM} // which ends its Envoy too
+	// A test that is killed has its program stop, which stops Envoy.
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
 	s.Cleanup(func() { // what a failed test, or a killed start, leaves
 		ctx, cancel := context.WithCancel(context.Background())
 		cancel()
