@@ -151,21 +151,32 @@ func (l *live) changes(before, now *fleet.Telemetry) []byte {
 	}
 	has := encode(now)
 	l.newest, l.before, l.rows = now, before, has
-	l.sample = message("sample", sampleAnswer{
-		telemetryAnswer: partly(now),
-		Envoys:          changed(had.envoys, has.envoys), Targets: changed(had.targets, has.targets),
-		Pools: changed(had.pools, has.pools), Endpoints: changed(had.endpoints, has.endpoints),
-	}, "")
+	l.sample = sampleOf(now, had, has)
 	return l.sample
 }
 
-// sampleAnswer is a telemetryAnswer whose rows are JSON already.
-type sampleAnswer struct {
-	telemetryAnswer
-	Envoys    []json.RawMessage `json:"envoys"`
-	Targets   []json.RawMessage `json:"targets"`
-	Pools     []json.RawMessage `json:"pools"`
-	Endpoints []json.RawMessage `json:"endpoints"`
+// sampleOf is a message of the rows that changed. They are JSON already, and are not looked
+// through again.
+func sampleOf(now *fleet.Telemetry, had, has encoded) []byte {
+	head, _ := json.Marshal(momentOf(now)) // of our own type: it can be
+	var b bytes.Buffer
+	b.WriteString("event: sample\ndata: ")
+	b.Write(bytes.TrimSuffix(head, []byte("}")))
+	for _, rows := range []struct {
+		name     string
+		had, has []json.RawMessage
+	}{{"envoys", had.envoys, has.envoys}, {"targets", had.targets, has.targets}, {"pools", had.pools, has.pools}, {"endpoints", had.endpoints, has.endpoints}} {
+		b.WriteString(`,"` + rows.name + `":[`)
+		for i, row := range changed(rows.had, rows.has) {
+			if i > 0 {
+				b.WriteByte(',')
+			}
+			b.Write(row)
+		}
+		b.WriteByte(']')
+	}
+	b.WriteString("}\n\n")
+	return b.Bytes()
 }
 
 // encoded are all rows as JSON. Rows of the same shape are in the same places.

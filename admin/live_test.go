@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -237,4 +238,37 @@ func TestTargetMetrics(t *testing.T) {
 	if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil || got.Targets[0].PerSecond == nil || *got.Targets[0].PerSecond != 1.5 || *got.Aggregated.PerSecond != 1.5 {
 		t.Errorf("%v %s", err, w.Body)
 	}
+}
+
+// BenchmarkStream is a second of 1,000 pools of 3 targets of which all have traffic, for 50
+// who look on.
+func BenchmarkStream(b *testing.B) {
+	f := busy()
+	second := func(number int64) *fleet.Telemetry {
+		t := figures3(number)
+		for _, rows := range []*[]fleet.FlowFigures{&t.Pools, &t.Endpoints} {
+			*rows = slices.Repeat(*rows, 1000)
+		}
+		t.Targets = slices.Repeat(t.Targets[:1], 3000)
+		return t
+	}
+	f.tell(second(1))
+	p := newPages(Options{Fleet: f})
+	viewers := make([]viewer, 50)
+	for i := range viewers {
+		p.next(&viewers[i])
+	}
+	bytes := 0
+	number := int64(1)
+	for b.Loop() {
+		number++
+		f.tell(second(number))
+		for i := range viewers {
+			for _, m := range p.next(&viewers[i]) {
+				bytes += len(m)
+			}
+		}
+	}
+	b.ReportMetric(float64(bytes)/float64(b.N*len(viewers)), "sent-B/viewer")
+	b.ReportAllocs()
 }

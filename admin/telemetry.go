@@ -18,39 +18,36 @@ const (
 	seriesWrite  = 30 * time.Second
 )
 
-// telemetryAnswer are the figures of a moment; of a sample on the stream, the rows that
-// changed.
-type telemetryAnswer struct {
-	At            *time.Time            `json:"at"`
-	Interval      int                   `json:"interval_seconds"`
-	LatencyWindow int                   `json:"latency_window_seconds"`
-	Envoys        []fleet.EnvoyFigures  `json:"envoys"`
-	Targets       []fleet.TargetFigures `json:"targets"`
-	Pools         []fleet.FlowFigures   `json:"pools"`
-	Endpoints     []fleet.FlowFigures   `json:"endpoints"`
-	Events        *[]fleet.Event        `json:"events,omitempty"`
-	Series        **fleet.Series        `json:"series,omitempty"`
+// moment is when figures were made, and what of. At is null before the first.
+type moment struct {
+	At            *time.Time `json:"at"`
+	Interval      int        `json:"interval_seconds"`
+	LatencyWindow int        `json:"latency_window_seconds"`
 }
 
-// whole is all there is but the series.
-func whole(t *fleet.Telemetry, events []fleet.Event, series *fleet.Series) telemetryAnswer {
-	events = orEmpty(events)
-	a := partly(t)
-	a.Envoys, a.Targets, a.Pools, a.Endpoints = orEmpty(t.Envoys), orEmpty(t.Targets), orEmpty(t.Pools), orEmpty(t.Endpoints)
-	a.Events, a.Series = &events, &series
-	return a
-}
-
-// partly is an answer without rows.
-func partly(t *fleet.Telemetry) telemetryAnswer {
-	a := telemetryAnswer{
-		Interval: 1, LatencyWindow: latencyWindow,
-		Envoys: []fleet.EnvoyFigures{}, Targets: []fleet.TargetFigures{}, Pools: []fleet.FlowFigures{}, Endpoints: []fleet.FlowFigures{},
-	}
+func momentOf(t *fleet.Telemetry) moment {
+	m := moment{Interval: 1, LatencyWindow: latencyWindow}
 	if !t.At.IsZero() {
-		a.At = &t.At
+		m.At = &t.At
 	}
-	return a
+	return m
+}
+
+// telemetryAnswer are the figures of a moment. A sample on the stream has the rows that
+// changed, and neither events nor series.
+type telemetryAnswer struct {
+	moment
+	Envoys    []fleet.EnvoyFigures  `json:"envoys"`
+	Targets   []fleet.TargetFigures `json:"targets"`
+	Pools     []fleet.FlowFigures   `json:"pools"`
+	Endpoints []fleet.FlowFigures   `json:"endpoints"`
+	Events    []fleet.Event         `json:"events"`
+	Series    *fleet.Series         `json:"series"`
+}
+
+// whole is all there is, with the series that are asked for.
+func whole(t *fleet.Telemetry, events []fleet.Event, series *fleet.Series) telemetryAnswer {
+	return telemetryAnswer{momentOf(t), orEmpty(t.Envoys), orEmpty(t.Targets), orEmpty(t.Pools), orEmpty(t.Endpoints), orEmpty(events), series}
 }
 
 // telemetry answers with the newest figures, and with ?window= those of the last seconds.
