@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"fmt"
+	"net"
 	"regexp"
 	"strings"
 	"testing"
@@ -65,6 +66,12 @@ func TestDashboard(t *testing.T) {
 	b.says("#headline", "Degraded: backend-2")
 	b.says("#targets .card[data-state=out] .why", "fail")
 	b.judge("degraded")
+	stalled, err := net.Listen("tcp", strings.TrimPrefix(targets[1].url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.says("#targets .card[data-state=out] .why", "there is no answer in time")
+	_ = stalled.Close()
 	targets[1].restart(t)
 	b.says("#headline", "Serving: 3 of 3 targets healthy")
 

@@ -93,7 +93,7 @@ func TestClustersReadEveryField(t *testing.T) {
 		           {"type": "GAUGE", "name": "cx_active", "value": "3"}, {"name": "cx_total", "value": "8"},
 		           {"name": "cx_connect_fail", "value": "7"}, {"name": "future", "value": "1"}],
 		 "health_status": {"eds_health_status": "UNHEALTHY", "failed_active_health_check": true, "failed_outlier_check": true,
-		                   "pending_active_hc": true}}]},
+		                   "pending_active_hc": true, "active_hc_timeout": true}}]},
 		{"name": "sock", "host_statuses": [{"address": {"pipe": {"path": "/run/x.sock"}}}]}]}`
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, answer) }))
 	t.Cleanup(server.Close)
@@ -105,7 +105,7 @@ func TestClustersReadEveryField(t *testing.T) {
 		Address: "[::1]:3001", Hostname: "a.example", Weight: 200, EDSHealth: "UNHEALTHY",
 		RequestsTotal: 9, RequestsSuccess: 5, RequestsError: 4, RequestsTimeout: 1, RequestsActive: 2,
 		ConnectionsTotal: 8, ConnectionsFailed: 7, ConnectionsActive: 3,
-		FailedCheck: true, PendingCheck: true, Ejected: true,
+		FailedCheck: true, CheckTimedOut: true, PendingCheck: true, Ejected: true,
 	}
 	if len(got) != 2 || !got[0].AddedViaAPI || got[0].Hosts[0] != want || got[1].Hosts[0].Address != "/run/x.sock" {
 		t.Errorf("want %+v, got %+v", want, got)

@@ -35,6 +35,8 @@ type Host struct {
 	EDSHealth string
 	// FailedCheck: active health checks hold the host out.
 	FailedCheck bool
+	// CheckTimedOut: the check that failed had no answer in time.
+	CheckTimedOut bool
 	// PendingCheck: its first active check is still to come.
 	PendingCheck bool
 	// Ejected: outlier detection holds the host out.
@@ -89,13 +91,14 @@ func (a *Admin) clusters(ctx context.Context, path string) ([]Cluster, error) {
 func host(m *adminv3.HostStatus) Host {
 	health := m.GetHealthStatus()
 	h := Host{
-		Address:      hostAddress(m.Address),
-		Hostname:     m.Hostname,
-		Weight:       int(m.Weight),
-		EDSHealth:    health.GetEdsHealthStatus().String(),
-		FailedCheck:  health.GetFailedActiveHealthCheck(),
-		PendingCheck: health.GetPendingActiveHc(),
-		Ejected:      health.GetFailedOutlierCheck(),
+		Address:       hostAddress(m.Address),
+		Hostname:      m.Hostname,
+		Weight:        int(m.Weight),
+		EDSHealth:     health.GetEdsHealthStatus().String(),
+		FailedCheck:   health.GetFailedActiveHealthCheck(),
+		CheckTimedOut: health.GetActiveHcTimeout(),
+		PendingCheck:  health.GetPendingActiveHc(),
+		Ejected:       health.GetFailedOutlierCheck(),
 	}
 	fields := map[string]*uint64{
 		"rq_total": &h.RequestsTotal, "rq_success": &h.RequestsSuccess, "rq_error": &h.RequestsError,

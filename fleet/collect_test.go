@@ -229,6 +229,13 @@ func TestCollectHealth(t *testing.T) {
 	if a := f.Targets[0]; a.Health != Unhealthy || !a.Ejected || !slices.Equal(a.Why, []string{"ejected: its requests failed"}) {
 		t.Errorf("%+v", a)
 	}
+	if b := f.Targets[1]; b.Health != Unhealthy || !slices.Equal(b.Why, []string{"its health checks fail"}) {
+		t.Errorf("%+v", b)
+	}
+	r.hosts[1].CheckTimedOut = true
+	if b := r.second(nil).Targets[1]; !slices.Equal(b.Why, []string{"its health checks fail: there is no answer in time"}) {
+		t.Errorf("%+v", b)
+	}
 	r.hosts[0].Ejected, r.hosts[1].FailedCheck, r.hosts[1].EDSHealth = false, false, "DRAINING"
 	f = r.second(nil)
 	if b := f.Targets[1]; b.Health != Unhealthy || !slices.Equal(b.Why, []string{"held out: it is given as draining"}) {

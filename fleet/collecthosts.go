@@ -171,7 +171,7 @@ func (c *collector) compare(s *source, key TargetKey, m *meter, h envoy.Host) {
 	if h.FailedCheck != m.host.FailedCheck && !h.PendingCheck && !m.host.PendingCheck {
 		e.Kind, e.Text = HealthEvent, "pool "+key.Pool+": healthy, its health checks pass"
 		if h.FailedCheck {
-			e.Text = "pool " + key.Pool + ": unhealthy, its health checks fail"
+			e.Text = "pool " + key.Pool + ": unhealthy, " + failedCheck(h)
 		}
 		c.feed.add(e)
 	}

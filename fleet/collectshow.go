@@ -177,11 +177,19 @@ func (c *collector) targetFigures(f TargetFigures, s *source, key TargetKey, now
 	return f
 }
 
+// failedCheck says how the last check failed, as far as Envoy tells.
+func failedCheck(h envoy.Host) string {
+	if h.CheckTimedOut {
+		return "its health checks fail: there is no answer in time"
+	}
+	return "its health checks fail"
+}
+
 // why says what is wrong with a host.
 func why(h envoy.Host) []string {
 	out := []string{}
 	if h.FailedCheck {
-		out = append(out, "its health checks fail")
+		out = append(out, failedCheck(h))
 	}
 	if h.PendingCheck {
 		out = append(out, "its first health check is still to come")

@@ -128,7 +128,7 @@ export function stateOf(t) {
 }
 
 // reasons are the breaker's own where it has one: Envoy's say the same again.
-const reasons = (s) => (s.breaker?.reason ? [s.breaker.reason, ...(s.failed_check ? ["its health checks fail"] : [])] : s.why ?? []);
+const reasons = (s) => (s.breaker?.reason ? [s.breaker.reason, ...(s.failed_check ? [s.why?.[0] ?? "its health checks fail"] : [])] : s.why ?? []);
 
 // until is when the first of open breakers is tried; 0: not known.
 function until(open) {
