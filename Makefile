@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run build envoy grpcio browser axe test bench fuzz soak compose-test clean
+.PHONY: help run build envoy grpcio browser axe ratelimit test bench fuzz soak compose-test clean
 
 # The release that everything is tested with; envoy.Tested says the same.
 ENVOY_VERSION := 1.40.0
@@ -17,6 +17,9 @@ AXE_VERSION := 4.14.1
 
 # A tree without git, or a git that refuses, has a version as well.
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+
+# Tests only: counts the requests of a fleet. It has no releases.
+RATELIMIT_VERSION := v1.4.1-0.20260122083618-3fb702589d36
 
 # Per package, so that a hang is told with its stack.
 TEST_TIMEOUT ?= 10m
@@ -85,12 +88,31 @@ axe: browser ## install axe-core into .tools, for tests
 	npm install --silent --no-audit --no-fund --no-package-lock --ignore-scripts --prefix .tools/axe.new 'axe-core@$(AXE_VERSION)'; \
 	rm -rf .tools/axe; mv -f .tools/axe.new .tools/axe
 
+# The service that counts for a fleet, and the store that it counts in, which is the
+# system's own package: see `browser`.
+ratelimit: ## install the rate limit service into .tools and redis-server by apt-get, for tests
+	@if [ "$$(cat .tools/ratelimit.version 2>/dev/null)" != '$(RATELIMIT_VERSION)' ]; then \
+	  echo 'installing the rate limit service $(RATELIMIT_VERSION) into .tools'; \
+	  mkdir -p .tools/bin .tools/ratelimit.new; \
+	  GOFLAGS=-buildvcs=false GOBIN="$$PWD/.tools/ratelimit.new" go install 'github.com/envoyproxy/ratelimit/src/service_cmd@$(RATELIMIT_VERSION)'; \
+	  mv -f .tools/ratelimit.new/service_cmd .tools/bin/ratelimit; rmdir .tools/ratelimit.new; \
+	  echo '$(RATELIMIT_VERSION)' > .tools/ratelimit.version; \
+	fi; \
+	command -v redis-server >/dev/null && exit 0; \
+	as=; [ "$$(id -u)" = 0 ] || as='sudo -n'; \
+	if command -v apt-get >/dev/null && $$as true 2>/dev/null; then \
+	  echo 'installing redis-server by apt-get'; \
+	  $$as apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$as apt-get install -y -qq --no-install-recommends redis-server >/dev/null; \
+	else \
+	  echo 'make ratelimit: the tests of rate limits need redis-server' >&2; \
+	fi
+
 # The tests with whole systems run after the others and never from the cache: they
 # measure times, and Go does not see which Envoy they ran with.
 ALONE := ./e2e/...
 OTHERS = $$(go list ./... | grep -v '^backworks/e2e')
 
-test: envoy grpcio axe ## run every test, those with a real Envoy included
+test: envoy grpcio axe ratelimit ## run every test, those with a real Envoy included
 	@failed=0; \
 	go test -timeout $(TEST_TIMEOUT) $(OTHERS) || failed=1; \
 	go test -timeout $(TEST_TIMEOUT) -count=1 $(ALONE) || failed=1; \
@@ -111,7 +133,7 @@ fuzz: ## run each fuzz target for FUZZ_TIME
 
 # SOAK=1 makes tests take the times of the blueprint instead of shortened ones, and
 # more rounds.
-soak: envoy grpcio axe ## the same tests for longer: full times, -race, fuzzing
+soak: envoy grpcio axe ratelimit ## the same tests for longer: full times, -race, fuzzing
 	SOAK=1 go test -count=1 -p 1 -timeout $(SOAK_TIMEOUT) ./...
 	SOAK=1 go test -count=1 -p 1 -timeout $(SOAK_TIMEOUT) -race ./...
 	@$(MAKE) --no-print-directory fuzz FUZZ_TIME=5m

@@ -113,3 +113,15 @@ func TestAdminIsMeantToBeOpen(t *testing.T) {
 		t.Error("the Dockerfile does not")
 	}
 }
+
+// The rate limit service is the one that is tested. Its images are named by commits.
+func TestRateLimitService(t *testing.T) {
+	t.Parallel()
+	version := regexp.MustCompile(`(?m)^RATELIMIT_VERSION := .*-([0-9a-f]{8})[0-9a-f]{4}$`).FindStringSubmatch(read(t, "../Makefile"))
+	if version == nil {
+		t.Fatal("the Makefile has no version of the rate limit service")
+	}
+	if image := "image: envoyproxy/ratelimit:" + version[1] + "\n"; !strings.Contains(read(t, "../docker-compose.yaml"), image) {
+		t.Errorf("docker-compose.yaml has no %q", image)
+	}
+}

@@ -104,12 +104,13 @@ type Fleet struct {
 	done       chan struct{}
 
 	// What follows belongs to the goroutine of Start and Run.
-	rollouts map[string]*rollout // by main file
-	dialects *dialects
-	pushed   map[string]xds.Group
-	again    time.Time // when a rollout is to be looked at again; zero: never
-	ready    bool
-	expiring blueprints.Problems // that were logged
+	rollouts   map[string]*rollout // by main file
+	dialects   *dialects
+	rateLimits *rateLimits
+	pushed     map[string]xds.Group
+	again      time.Time // when a rollout is to be looked at again; zero: never
+	ready      bool
+	expiring   blueprints.Problems // that were logged
 }
 
 // New makes a Fleet, which does nothing before Start or Run.
@@ -126,17 +127,18 @@ func New(o Options) *Fleet {
 	log := o.Logger.Named("fleet")
 	f := &Fleet{
 		Options: o, log: log,
-		resolver: newResolver(o.Resolve, o.ResolveEvery, log),
-		keeper:   newKeeper(o.Keep, log),
-		archive:  newArchive(o.Archive, log),
-		members:  newMembers(),
-		breakers: newBreakers(o.Server, o.Memory, log),
-		how:      o.Rollouts,
-		asks:     make(chan func(context.Context)),
-		done:     make(chan struct{}),
-		rollouts: map[string]*rollout{},
-		dialects: newDialects(o.Groups, log),
-		found:    nodeAdmins{trust: o.NodeAdmins, nodes: map[string]*foundNode{}},
+		resolver:   newResolver(o.Resolve, o.ResolveEvery, log),
+		keeper:     newKeeper(o.Keep, log),
+		archive:    newArchive(o.Archive, log),
+		members:    newMembers(),
+		breakers:   newBreakers(o.Server, o.Memory, log),
+		how:        o.Rollouts,
+		asks:       make(chan func(context.Context)),
+		done:       make(chan struct{}),
+		rollouts:   map[string]*rollout{},
+		dialects:   newDialects(o.Groups, log),
+		rateLimits: &rateLimits{log: log},
+		found:      nodeAdmins{trust: o.NodeAdmins, nodes: map[string]*foundNode{}},
 	}
 	f.how.checked, f.how.load = f.checked, f.loadOf
 	f.view.Store(&view{})

@@ -30,9 +30,12 @@ func (g *Groups) take(set *blueprints.Set) bool {
 }
 
 // Group is the group of the blueprint that fits node best, in the node's dialect: its
-// main file for an Envoy. It is made for the xds server's Group option. False: none
+// main file for an Envoy. A rate limit service gets the limits of all. It is made for the xds server's Group option. False: none
 // fits.
 func (g *Groups) Group(node xds.Node) (string, bool) {
+	if isRateLimitService(node) {
+		return limitGroup, true
+	}
 	best := bestFit(g.set.Load(), node)
 	if len(best) == 0 {
 		return "", false

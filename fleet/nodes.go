@@ -75,6 +75,9 @@ func node(set *blueprints.Set, n xds.NodeStatus, standing map[string]map[string]
 		}
 	}
 	out.Group = fileOf(n.Group)
+	if n.Group == limitGroup {
+		return out
+	}
 	best := bestFit(set, xds.Node{ID: n.ID, Cluster: n.Cluster, Metadata: n.Metadata})
 	for i, bp := range best {
 		if i > 0 {

@@ -119,8 +119,10 @@ func (f *Fleet) push() {
 			groups[file] = g
 			set.Blueprints = append(set.Blueprints, r.base().bp)
 			f.dialects.add(groups, r.base())
+			f.rateLimits.add(r)
 		}
 	}
+	f.rateLimits.put(groups)
 	otherRules := f.Groups.take(set) // first: who fits a new group is asked when it is published
 	if !maps.EqualFunc(groups, f.pushed, xds.Group.Equal) {
 		f.pushed = groups

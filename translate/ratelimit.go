@@ -48,6 +48,9 @@ func (b *builder) limitFilters(stage limitStage) []*hcmv3.HttpFilter {
 
 // limits are the settings of the filters for all routes.
 func (b *builder) limits(c *routev3.RouteConfiguration) {
+	if p := b.bp.Policies.RateLimit; p != nil && p.Enabled && len(b.rateLimits()) == 0 {
+		b.warn(p.Position, "no requests are limited: say how many are allowed, here or in endpoints")
+	}
 	for _, stage := range limitStages {
 		all, named := slots{}, slots{}
 		for _, of := range b.rateLimits()[stage] {

@@ -40,15 +40,20 @@ func (b *builder) fleetLimits() *ratelimitfilterv3.RateLimit {
 // stand in one folder, so that no two have the same.
 func LimitDomain(bp *blueprints.Blueprint) string { return filepath.Base(bp.File) }
 
-// FleetLimits are a blueprint's limits as the rate limit service takes them, nil where it
-// has none for the fleet.
-func FleetLimits(bp *blueprints.Blueprint) *ratelimitv3.RateLimitConfig {
-	b := &builder{bp: bp}
+// FleetLimits are the limits of a blueprint as the rate limit service takes them, nil
+// where it has none for the fleet. Of several versions the last one's hold, and what is
+// in others alone.
+func FleetLimits(versions ...*blueprints.Blueprint) *ratelimitv3.RateLimitConfig {
 	named := slots{}
-	for _, e := range bp.Endpoints {
-		for _, l := range b.limitsOf(e) {
-			if l.stage().fleet() {
-				named[l.name] = l
+	domain := ""
+	for _, bp := range versions {
+		domain = LimitDomain(bp)
+		b := &builder{bp: bp}
+		for _, e := range bp.Endpoints {
+			for _, l := range b.limitsOf(e) {
+				if l.stage().fleet() {
+					named[l.name] = l
+				}
 			}
 		}
 	}
@@ -66,7 +71,7 @@ func FleetLimits(bp *blueprints.Blueprint) *ratelimitv3.RateLimitConfig {
 			d.RateLimit = &ratelimitv3.RateLimitPolicy{Unit: windows[l.Per], RequestsPerUnit: uint32(l.Requests)}
 		}
 	}
-	return &ratelimitv3.RateLimitConfig{Name: LimitDomain(bp), Domain: LimitDomain(bp), Descriptors: top.Descriptors}
+	return &ratelimitv3.RateLimitConfig{Name: domain, Domain: domain, Descriptors: top.Descriptors}
 }
 
 // under is the descriptor of a key and a value in another one, made where it is not there.

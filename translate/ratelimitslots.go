@@ -51,6 +51,7 @@ func rateLimitOf(p *blueprints.Policies) *blueprints.RateLimit { return p.RateLi
 type limit struct {
 	blueprints.Limit
 	name string
+	own  bool // the endpoint's
 }
 
 // limitsOf are those of an endpoint.
@@ -59,23 +60,21 @@ func (b *builder) limitsOf(e *blueprints.Endpoint) (out []limit) {
 	if r == nil {
 		return nil
 	}
-	own := e.Policies.RateLimit
 	// An endpoint's name begins with its method. The service takes a * at the end of a name
 	// for any characters, so none ends as a path does.
-	named := func(name string, isOwn bool) string {
-		if isOwn {
-			return EndpointName(e) + " (" + name + ")"
+	add := func(l blueprints.Limit, own bool) {
+		whose := "all endpoints"
+		if own {
+			whose = EndpointName(e)
 		}
-		return "all endpoints (" + name + ")"
+		out = append(out, limit{l, whose + " (" + l.Name + ")", own})
 	}
+	own := e.Policies.RateLimit
 	if r.Requests > 0 {
-		out = append(out, limit{
-			blueprints.Limit{Position: r.Position, Requests: r.Requests, Per: r.Per, Burst: r.Burst, By: r.By, Scope: r.Scope},
-			named("0", own.Own()),
-		})
+		add(blueprints.Limit{Position: r.Position, Name: "0", Requests: r.Requests, Per: r.Per, Burst: r.Burst, By: r.By, Scope: r.Scope}, own.Own())
 	}
 	for _, l := range r.Limits {
-		out = append(out, limit{l, named(l.Name, own != nil && own.Limits != nil)})
+		add(l, own != nil && own.Limits != nil)
 	}
 	return out
 }
@@ -175,23 +174,13 @@ func (b *builder) limited(r *routev3.Route, e *blueprints.Endpoint) {
 
 // checkLimits finds limits that cannot count as they say.
 func (b *builder) checkLimits(e *blueprints.Endpoint) {
-	r := effective(b, e, rateLimitOf)
-	if r == nil {
-		return
-	}
-	pos := e.Position
-	if own := e.Policies.RateLimit; own != nil {
-		pos = position(own.Position, pos)
-	} else if base := b.bp.Policies.RateLimit; base != nil {
-		pos = position(base.Position, pos)
-	}
-	all := b.limitsOf(e)
-	if len(all) == 0 || r.Requests == 0 && e.Policies.RateLimit.Own() {
-		b.problem(pos, "needs requests: how many are allowed")
+	all, own := b.limitsOf(e), e.Policies.RateLimit
+	if own != nil && own.Enabled && (len(all) == 0 || own.Own() && effective(b, e, rateLimitOf).Requests == 0) {
+		b.problem(position(own.Position, e.Position), "needs requests: how many are allowed")
 	}
 	a := b.bp.Policies.Auth
 	for _, l := range all {
-		b.checkFleetLimit(l)
+		b.checkFleetLimit(l, e)
 		for _, k := range l.By {
 			switch {
 			case k.Kind == blueprints.KeyClaim && (a == nil || a.JWT == nil):
@@ -210,9 +199,13 @@ var windows = map[time.Duration]ratelimitv3.RateLimitUnit{
 }
 
 // checkFleetLimit finds what the rate limit service cannot do.
-func (b *builder) checkFleetLimit(l limit) {
+func (b *builder) checkFleetLimit(l limit, e *blueprints.Endpoint) {
 	if l.Scope != blueprints.ScopeFleet {
 		return
+	}
+	// Envoy's filter asks for nothing where no cluster is.
+	if e.Handler == blueprints.HandlerStatic && l.own {
+		b.problem(l.Position, "scope: fleet does not hold for static answers, which no target is asked for: use scope: envoy")
 	}
 	if p := b.bp.Policies.RateLimit; p == nil || p.Service == "" {
 		b.problem(l.Position, "scope: fleet needs plugins.rate_limit.config.service: where the rate limit service is")

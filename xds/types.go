@@ -6,12 +6,13 @@ import (
 )
 
 const (
-	prefix       = "type.googleapis.com/"
-	typeCluster  = prefix + "envoy.config.cluster.v3.Cluster"
-	typeEndpoint = prefix + "envoy.config.endpoint.v3.ClusterLoadAssignment"
-	typeListener = prefix + "envoy.config.listener.v3.Listener"
-	typeRoute    = prefix + "envoy.config.route.v3.RouteConfiguration"
-	typeSecret   = prefix + "envoy.extensions.transport_sockets.tls.v3.Secret"
+	prefix         = "type.googleapis.com/"
+	typeCluster    = prefix + "envoy.config.cluster.v3.Cluster"
+	typeEndpoint   = prefix + "envoy.config.endpoint.v3.ClusterLoadAssignment"
+	typeListener   = prefix + "envoy.config.listener.v3.Listener"
+	typeRoute      = prefix + "envoy.config.route.v3.RouteConfiguration"
+	typeRateLimits = prefix + "ratelimit.config.ratelimit.v3.RateLimitConfig"
+	typeSecret     = prefix + "envoy.extensions.transport_sockets.tls.v3.Secret"
 )
 
 // order is the order in which types are sent on a stream, and what each step waits
@@ -26,6 +27,8 @@ var order = []rule{
 	// Listeners and routes are not warmed with the clusters they name: a request
 	// meanwhile would be answered by 503.
 	{url: typeListener, short: "LDS", full: true, required: true, change: []string{typeCluster}},
+	// The rate limit service's, which takes no other. It forgets what is not in a response.
+	{url: typeRateLimits, short: "RLS", full: true},
 	{url: typeRoute, short: "RDS", required: true, change: []string{typeCluster}, removal: []string{typeListener}},
 }
 
