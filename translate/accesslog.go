@@ -2,6 +2,7 @@ package translate
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 
 	accesslogv3 "github.com/envoyproxy/go-control-plane/envoy/config/accesslog/v3"
@@ -87,6 +88,9 @@ func (b *builder) accessLogs() []*accesslogv3.AccessLog {
 // line is what a line of a file is made from.
 func (b *builder) line(l *blueprints.AccessLog) *corev3.SubstitutionFormatString {
 	if l.Format == "text" {
+		if slices.ContainsFunc(l.Line, func(p blueprints.Part) bool { return p.Var == "query" }) {
+			b.problem(l.Position, "a line of text must not have {{query.NAME}}, in which a client could write line breaks, and so lines: use format json, or {{path}}")
+		}
 		return &corev3.SubstitutionFormatString{Format: &corev3.SubstitutionFormatString_TextFormatSource{
 			TextFormatSource: inline(b.logFormat(l.Line, l.Position) + "\n"),
 		}}
@@ -115,6 +119,9 @@ func (b *builder) otelLog(l *blueprints.AccessLog) *otelv3.OpenTelemetryAccessLo
 		c.GrpcService = b.overGRPC(l.Collector, l.Position)
 	}
 	if l.Format == "text" {
+		if slices.ContainsFunc(l.Line, func(p blueprints.Part) bool { return p.Var == "query" }) {
+			b.problem(l.Position, "a line of text must not have {{query.NAME}}, in which a client could write line breaks, and so lines: use format json, or {{path}}")
+		}
 		c.Body = word(b.logFormat(l.Line, l.Position))
 		return c
 	}

@@ -29,6 +29,10 @@ func (b *builder) answerOptions() []*corev3.HeaderValueOption {
 	var out []*corev3.HeaderValueOption
 	answered := b.answered()
 	for _, h := range slices.Concat(answered.Set, answered.Add) {
+		some := len(h.Value) > 0
+		if h.Value = withoutQuery(h.Value); some && len(h.Value) == 0 {
+			continue
+		}
 		out = append(out, b.headerOption(h, corev3.HeaderValueOption_ADD_IF_ABSENT))
 	}
 	return out

@@ -24,6 +24,7 @@ func (b *builder) headerOptions(h blueprints.Headers) []*corev3.HeaderValueOptio
 }
 
 func (b *builder) headerOption(h blueprints.Header, action corev3.HeaderValueOption_HeaderAppendAction) *corev3.HeaderValueOption {
+	b.fromQuery(h.Value)
 	return &corev3.HeaderValueOption{
 		Header:       &corev3.HeaderValue{Key: h.Name, Value: b.format(h.Value, h.Position)},
 		AppendAction: action,

@@ -43,6 +43,9 @@ func (b *builder) routes() *routev3.RouteConfiguration {
 		h.Routes = append(h.Routes, b.endpointRoutes(e)...)
 	}
 	h.Routes = append(h.Routes, b.wrongMethods()...)
+	if len(b.queries) > 0 {
+		h.Routes = slices.Insert(h.Routes, 0, b.brokenHeaders())
+	}
 	c := &routev3.RouteConfiguration{
 		Name:         RouteName,
 		VirtualHosts: []*routev3.VirtualHost{h},

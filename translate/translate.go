@@ -87,7 +87,8 @@ type builder struct {
 	sorted   []*blueprints.Endpoint // by specificity
 	paths    paths                  // of all endpoints
 	scripts  map[scriptKey]*structpb.Struct
-	exempt   bool // some route is without a header that all answers have
+	queries  map[string]bool // parameters of queries that headers are made from
+	exempt   bool            // some route is without a header that all answers have
 	rates    rates
 	problems blueprints.Problems
 }
