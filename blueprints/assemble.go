@@ -183,7 +183,7 @@ func (a *attempt) settings() *Blueprint {
 	main := a.parts[0]
 	b := main.settings
 	b.Position, b.File, b.Version, b.Degraded = main.position, a.main, a.version(), a.view.degraded()
-	b.private = a.private()
+	b.private, b.headers = a.private(), a.headers()
 	if a.l.options.Port != 0 {
 		b.Server.Port = a.l.options.Port
 	}

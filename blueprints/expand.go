@@ -13,6 +13,7 @@ import (
 type dependencies struct {
 	env     map[string]envValue
 	secrets map[string]string // absolute path → content, as it was
+	headers map[string]string // value of a header → absolute path of its file
 	pems    []pemUse
 }
 
@@ -98,11 +99,7 @@ const maxSecret = 64 << 10
 // secret reads a `file:` reference, relative to the blueprint's folder; a newline
 // at its end is not part of the secret.
 func (d *decoder) secret(a at, ref string) (string, bool) {
-	path := strings.TrimPrefix(ref, "file:")
-	path = strings.TrimPrefix(path, "//")
-	if !filepath.IsAbs(path) {
-		path = filepath.Join(d.dir, path)
-	}
+	path := d.secretPath(ref)
 	content, err := d.readFile(path)
 	if d.deps.secrets == nil {
 		d.deps.secrets = map[string]string{}
@@ -119,4 +116,14 @@ func (d *decoder) secret(a at, ref string) (string, bool) {
 		return strings.TrimRight(string(content), "\r\n"), true
 	}
 	return "", false
+}
+
+// secretPath is where the file of a reference is.
+func (d *decoder) secretPath(ref string) string {
+	path := strings.TrimPrefix(ref, "file:")
+	path = strings.TrimPrefix(path, "//")
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(d.dir, path)
+	}
+	return path
 }

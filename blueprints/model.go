@@ -42,7 +42,7 @@ type Blueprint struct {
 	// Policies hold for all endpoints that do not say otherwise.
 	Policies Policies
 
-	private Private
+	private, headers Private
 }
 
 // Server is the address that the proxy listens on, and its limits.

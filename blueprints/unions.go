@@ -119,8 +119,13 @@ type headerValue struct {
 func (h *headerValue) decode(d *decoder, n *yaml.Node, p *step, _ *field) {
 	h.str.decode(d, n, p, nil)
 	if h.given() && strings.HasPrefix(h.v, "file:") {
-		h.v, _ = d.secret(h.at, h.v)
+		ref := h.v
+		h.v, _ = d.secret(h.at, ref)
 		h.secret = true
+		if d.deps.headers == nil {
+			d.deps.headers = map[string]string{}
+		}
+		d.deps.headers[h.v] = d.secretPath(ref)
 	}
 }
 

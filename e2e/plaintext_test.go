@@ -63,7 +63,7 @@ func TestKeysInPlaintext(t *testing.T) {
 	if own == "127.0.0.1" {
 		return // nothing is far from this machine
 	}
-	const says = "holds private keys, which go out over TLS, loopback and Unix sockets only"
+	const says = "holds private keys or passwords, which go out over TLS, loopback and Unix sockets only"
 	f.until("the far one is told", func() bool {
 		return strings.Contains(far.log.String(), says) && strings.Contains(p.log.String(), says) && p.metric(`backworks_xds_ended_streams_total{reason="plaintext"}`) > "1"
 	})
@@ -72,4 +72,13 @@ func TestKeysInPlaintext(t *testing.T) {
 	}
 	save("far", 2, false)
 	f.until("the far one goes on", func() bool { return at("http", "far", 2) })
+	// A header from a file is as secret as a key.
+	told := func() string { return p.metric(`backworks_xds_ended_streams_total{reason="plaintext"}`) }
+	before := told()
+	f.write("token", "secret")
+	f.write("far.yaml", strings.Replace(f.text("far", 3, ""), "transform_response:", "transform_request: {headers: {X-Token: file:token}}\n      transform_response:", 1))
+	f.until("the far one is told again", func() bool { return told() != before })
+	if !at("http", "far", 2) {
+		t.Error("the far one does not serve what it had")
+	}
 }

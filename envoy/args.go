@@ -21,6 +21,10 @@ const (
 // Envoy's own 10 s make people think that there are none.
 const flushMillis = "1000"
 
+// logLevels keeps Envoy from logging a warning for each request that it does not send to a
+// login, with the request's query, where credentials may be.
+const logLevels = "oauth2:error"
+
 // ownFlags are what the sidecar must decide itself: with another configuration,
 // mode or epoch it would wait for an Envoy that never comes.
 var ownFlags = []string{
@@ -59,6 +63,7 @@ func commandLine(config string, concurrency int, args []string) []string {
 	add("--drain-time-s", "", drainSeconds)
 	add("--drain-strategy", "", drainStrategy)
 	add("--file-flush-interval-msec", "", flushMillis)
+	add("--component-log-level", "", logLevels)
 	if concurrency > 0 {
 		add("--concurrency", "", strconv.Itoa(concurrency))
 	}

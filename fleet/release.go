@@ -60,6 +60,9 @@ func (d Dialect) build(before *release, bp *blueprints.Blueprint, r *translate.R
 	default:
 		p.xds.Snapshot = xds.NewSnapshot(bp.Version, p.resources)
 	}
+	if bp.HeaderSecrets() != nil {
+		p.xds.Snapshot = p.xds.Snapshot.Private()
+	}
 	return p, p.assign(before, state)
 }
 
@@ -70,6 +73,7 @@ func (p *release) marshal(before *release) error {
 		was = kinds(before.translated)
 		p.resources = make([]*xds.Resource, 0, len(before.resources))
 	}
+	conceal := xds.NewConcealer(p.bp.Private())
 	begin := 0 // of the kind, in the resources of before
 	for k, kind := range kinds(p.translated) {
 		if len(kind) > 0 && len(kind) == len(was[k]) && &kind[0] == &was[k][0] {
@@ -89,6 +93,9 @@ func (p *release) marshal(before *release) error {
 			}
 			if t.Private {
 				x = x.Private()
+			}
+			if conceal != nil {
+				x = x.Concealing(conceal)
 			}
 			p.resources = append(p.resources, x)
 		}

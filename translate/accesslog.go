@@ -37,6 +37,9 @@ func (b *builder) logFormat(t blueprints.Text, pos blueprints.Position) string {
 		switch {
 		case known:
 			s.WriteString(f)
+		case p.Var == "path" && b.shownInQuery():
+			// A request that is refused still has its credentials.
+			s.WriteString("%PATH(NQ:ORIG_OR_PATH)%")
 		case p.Var == "response_header":
 			s.WriteString("%RESP(" + p.Arg + ")%")
 		default:

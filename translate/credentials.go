@@ -54,6 +54,12 @@ func (b *builder) shownInParts() bool {
 	return len(s.query)+len(s.cookies) > 0
 }
 
+// shownInQuery says that some stand in the query.
+func (b *builder) shownInQuery() bool {
+	a := b.auth()
+	return a != nil && len(shownTo(a).query) > 0
+}
+
 // withoutParts takes them away by a script.
 func withoutParts(s shown) *luav3.Lua {
 	return &luav3.Lua{

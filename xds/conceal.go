@@ -17,15 +17,20 @@ import (
 // over.
 const minPart = 4
 
-// concealer takes values out of JSON, in every writing that translation gives them.
-type concealer struct {
+// Concealer takes values out of what is shown, in every writing that translation gives
+// them. A nil one takes nothing.
+type Concealer struct {
 	all []concealed // the longest first
 }
 
 // concealed is a value in one writing, in lower case, and what stands for it.
 type concealed struct{ text, stands string }
 
-func newConcealer(private map[string]string) *concealer {
+// NewConcealer is for values and what stands for them; nil where there are none.
+func NewConcealer(private map[string]string) *Concealer {
+	if len(private) == 0 {
+		return nil
+	}
 	found := map[string]string{}
 	for value, stands := range private {
 		for _, text := range writings(value) {
@@ -34,7 +39,7 @@ func newConcealer(private map[string]string) *concealer {
 			}
 		}
 	}
-	c := &concealer{}
+	c := &Concealer{}
 	for text, stands := range found {
 		c.all = append(c.all, concealed{text, stands})
 	}
@@ -66,7 +71,7 @@ func writings(v string) []string {
 func inside(quoted string) string { return quoted[1 : len(quoted)-1] }
 
 // conceal is v, decoded JSON, without the values. Names of types are no blueprint's.
-func (c *concealer) conceal(v any) any {
+func (c *Concealer) conceal(v any) any {
 	switch v := v.(type) {
 	case map[string]any:
 		out := make(map[string]any, len(v))
@@ -95,7 +100,7 @@ func (c *concealer) conceal(v any) any {
 }
 
 // text is s without the values; bytes, which JSON has in base64, are looked into.
-func (c *concealer) text(s string) string {
+func (c *Concealer) text(s string) string {
 	if out := c.plain(s); out != s || len(c.all) == 0 {
 		return out
 	}
@@ -109,7 +114,7 @@ func (c *concealer) text(s string) string {
 	return s
 }
 
-func (c *concealer) plain(s string) string {
+func (c *Concealer) plain(s string) string {
 	for _, x := range c.all {
 		switch lower := strings.ToLower(s); {
 		case lower == x.text:

@@ -83,10 +83,13 @@ func (r *Resource) show(private map[string]string) (json.RawMessage, error) {
 	if err := d.Decode(&tree); err != nil {
 		return nil, fmt.Errorf("read resource %q: %w", r.name, err)
 	}
+	if c := NewConcealer(private); c != nil {
+		tree = c.conceal(tree)
+	}
 	var out bytes.Buffer
 	e := json.NewEncoder(&out)
 	e.SetEscapeHTML(false)
-	if err := e.Encode(newConcealer(private).conceal(tree)); err != nil {
+	if err := e.Encode(tree); err != nil {
 		return nil, fmt.Errorf("write resource %q: %w", r.name, err)
 	}
 	return bytes.TrimSpace(out.Bytes()), nil

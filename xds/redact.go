@@ -44,6 +44,7 @@ func (r *Resource) bare() *shown {
 	s := &shown{}
 	if content := r.any(); content != nil {
 		s.secret = redactAny(content, false)
+		r.concealer.any(content)
 		s.content = content
 	}
 	r.shown.Store(s)

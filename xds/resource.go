@@ -21,6 +21,7 @@ type Resource struct {
 	// others.
 	assignment string
 	private    bool // it holds a key
+	concealer  *Concealer
 	// delta is the resource as field 2 of a DeltaDiscoveryResponse, tag included. It
 	// ends with what is field 2 of a DiscoveryResponse: sotw. Both are nil where a client
 	// claims a version that is not published.
@@ -95,9 +96,17 @@ func (r *Resource) Private() *Resource {
 	return out
 }
 
+// Concealing returns the same resource, of which readers are not shown the values of c.
+func (r *Resource) Concealing(c *Concealer) *Resource {
+	out := r.From(r.origin)
+	out.concealer = c
+	out.shown.Store(nil)
+	return out
+}
+
 // From returns the same resource, written at another place.
 func (r *Resource) From(origin string) *Resource {
-	out := &Resource{url: r.url, name: r.name, version: r.version, origin: origin, assignment: r.assignment, private: r.private, delta: r.delta, sotw: r.sotw, sum: r.sum}
+	out := &Resource{url: r.url, name: r.name, version: r.version, origin: origin, assignment: r.assignment, private: r.private, concealer: r.concealer, delta: r.delta, sotw: r.sotw, sum: r.sum}
 	out.first.Store(r.first.Load())
 	out.shown.Store(r.shown.Load())
 	return out

@@ -35,6 +35,15 @@ func (s *Snapshot) As(version string) *Snapshot {
 	return &Snapshot{version: version, sets: s.sets, private: s.private}
 }
 
+// Private returns the same snapshot as one that holds what others must not read on the
+// way: it goes out over TLS, loopback and Unix sockets only.
+func (s *Snapshot) Private() *Snapshot {
+	if s.private {
+		return s
+	}
+	return &Snapshot{version: s.version, sets: s.sets, private: true}
+}
+
 // Version returns the version that the snapshot was made with.
 func (s *Snapshot) Version() string { return s.version }
 

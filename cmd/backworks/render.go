@@ -20,6 +20,7 @@ import (
 	"backworks/envoy"
 	"backworks/fleet"
 	"backworks/translate"
+	"backworks/xds"
 )
 
 // resolveTime is how long the names of all targets of a rendering may take.
@@ -52,7 +53,7 @@ Host names of targets are resolved now and stand in it as addresses.`,
 		},
 	}
 	c.Flags().BoolVar(&r.resources, "resources", false, "print the xDS resources: a document of each type, as Envoy also reads them from files")
-	c.Flags().BoolVar(&r.secrets, "secrets", false, "print the keys and passwords of clients too; without them nobody who needs one is let in")
+	c.Flags().BoolVar(&r.secrets, "secrets", false, "print the keys and passwords of clients too, without which nobody who needs one is let in, and the content of headers from files")
 	c.Flags().Var((*addressFlag)(&r.envoyAdmin), "envoy-admin", "`ADDR` of Envoy's admin interface; none by default")
 	c.Flags().Var((*addressFlag)(&r.adminAt), "admin-address", "`ADDR` of a Backworks admin listener, for the blueprint's metrics (127.0.0.1:8081)")
 	return c
@@ -63,17 +64,24 @@ func (r rendering) run(ctx context.Context, path string, stdout, stderr io.Write
 	if err != nil {
 		return err
 	}
-	if bare, held := bp.WithoutSecrets(); held && !r.secrets {
+	conceal := xds.NewConcealer(bp.HeaderSecrets())
+	switch bare, held := bp.WithoutSecrets(); {
+	case r.secrets:
+		conceal = nil
+	case held:
 		bp = bare
 		r.warn("keys and passwords of clients are left out, and nobody who needs one is let in: --secrets prints them too")
+	case conceal != nil:
+		r.warn("headers from files have the files' names instead of their content: --secrets prints that")
 	}
 	if r.resources {
-		return r.writeResources(ctx, bp, stdout)
+		return r.writeResources(ctx, bp, conceal, stdout)
 	}
 	config, err := r.config(ctx, bp)
 	if err != nil {
 		return err
 	}
+	conceal.Message(config)
 	text, err := envoy.YAML(config)
 	if err != nil {
 		return err
@@ -108,7 +116,7 @@ func (r rendering) config(ctx context.Context, bp *blueprints.Blueprint) (*boots
 
 // writeResources prints a discovery response of each type, which is also what Envoy
 // reads from files.
-func (r rendering) writeResources(ctx context.Context, bp *blueprints.Blueprint, w io.Writer) error {
+func (r rendering) writeResources(ctx context.Context, bp *blueprints.Blueprint, conceal *xds.Concealer, w io.Writer) error {
 	all, problems := translate.Blueprint(bp)
 	if err := problems.Err(); err != nil {
 		return err
@@ -125,6 +133,7 @@ func (r rendering) writeResources(ctx context.Context, bp *blueprints.Blueprint,
 			if err != nil {
 				return fmt.Errorf("render %q: %w", resource.Name, err)
 			}
+			conceal.Message(packed)
 			response.Resources = append(response.Resources, packed)
 			response.TypeUrl = packed.TypeUrl
 		}

@@ -11,6 +11,7 @@ import (
 
 	"backworks/blueprints"
 	"backworks/transform"
+	"backworks/xds"
 )
 
 // maxMessage is what is read of a message: more than any body that is changed.
@@ -68,7 +69,9 @@ func tryTransform(file, request, response string, stdin io.Reader, stdout, stder
 	case x.Found.Pool == nil:
 		return fmt.Errorf("the endpoint answers by itself, its handler is %s: no request goes to a target", e.Handler)
 	}
-	if _, err := fmt.Fprintln(stdout, strings.TrimSuffix(m.String(), "\n")); err != nil || response == "" {
+	// What render does not print either.
+	conceal := xds.NewConcealer(bp.HeaderSecrets())
+	if _, err := fmt.Fprintln(stdout, conceal.Text(strings.TrimSuffix(m.String(), "\n"))); err != nil || response == "" {
 		return err
 	}
 	if m, err = readMessage(response, stdin, transform.ParseResponse); err != nil {
@@ -77,7 +80,7 @@ func tryTransform(file, request, response string, stdin io.Reader, stdout, stder
 	if err := x.Answer(m); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(stdout, "\n%s\n", strings.TrimSuffix(m.String(), "\n"))
+	_, err = fmt.Fprintf(stdout, "\n%s\n", conceal.Text(strings.TrimSuffix(m.String(), "\n")))
 	return err
 }
 
