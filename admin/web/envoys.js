@@ -93,6 +93,7 @@ function paint(node, n) {
 // figures are what the Envoy tells of its clients, or why it does not.
 function figures(e) {
   if (!e.reachable) return `It is not asked for figures: ${e.error || "where its admin interface is, is not known"}`;
+  if (e.source === "load_report") return "It only reports the load of its targets: its admin interface is not asked";
   const parts = [`${rate(e.requests_per_second)} requests a second`];
   if (e.active_connections !== null) parts.push(plural(e.active_connections, "connection"));
   if (e.active_requests !== null) parts.push(`${plural(e.active_requests, "request")} under way`);

@@ -90,19 +90,22 @@ export class Model {
 function fresh(key, t) {
   return {
     key, blueprint: t.blueprint, pool: t.pool, name: t.target, url: t.url, weight: t.weight,
-    seen: [], rate: null, errorRate: null, requests: 0, active: 0, connections: 0, total: 0, failed: 0,
+    seen: [], rate: null, errorRate: null, requests: 0, active: null, connections: null, total: 0, failed: 0,
     delta: { requests: 0, errors: 0, seconds: 0 },
   };
 }
 
 function merge(m, t) {
   m.drained ||= t.drained;
-  m.active += t.active;
-  m.connections += t.connections;
+  m.active = plus(m.active, t.active);
+  m.connections = plus(m.connections, t.connections);
   m.total += t.requests;
   m.failed += t.errors;
   if (t.node) m.seen.push(t);
 }
+
+// plus adds what is known; null is not.
+const plus = (sum, n) => (n === null || n === undefined ? sum : (sum ?? 0) + n);
 
 /** trips tells whether a breaker can be opened by hand: one that is tried before it closes. */
 export const trips = (t) => t.seen.some((s) => s.breaker?.half_opens);

@@ -86,8 +86,8 @@ function paint(node, t, can) {
     ["Errors", per(t.errorRate), t.errorRate > 0 ? "bad" : null],
     [t.own ? "p50" : "p50 of pool", millis(t.latency?.p50)],
     [t.own ? "p99" : "p99 of pool", millis(t.latency?.p99)],
-    ["Active", t.seen.length ? t.active : "–"],
-    ["Connections", t.seen.length ? t.connections : "–"],
+    ["Active", t.seen.length ? t.active ?? "–" : "–"],
+    ["Connections", t.seen.length ? t.connections ?? "–" : "–"],
   ]);
   buttons.hidden = !can;
   const [drain, eject, restore] = buttons.children;

@@ -61,7 +61,9 @@ export class Telemetry {
       let list = this.series.get(row.id);
       if (!list) this.series.set(row.id, (list = []));
       if (list.length && list.at(-1).at >= at) continue;
-      list.push({ at, rate: row.requests_per_second, errors: row.classes_per_second?.["5xx"] ?? null, ...row.latency_ms });
+      // Load reports have no classes, and a part of errors.
+      const errors = row.classes_per_second?.["5xx"] ?? (row.error_rate === null ? null : row.error_rate * row.requests_per_second);
+      list.push({ at, rate: row.requests_per_second, errors, ...row.latency_ms });
       while (at - list[0].at > memory * 1000) list.shift();
     }
   }

@@ -41,7 +41,7 @@ function plot(title, lines) {
     el("figcaption", {}, el("span", {}, title), ...lines.map((l) => el("span", { class: `key ${l}` }, l)), el("span", { class: "scale muted" })),
     svg("svg", { viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: "none", role: "img" },
       svg("path", { class: "grid", d: `M0 .5H${width}M0 ${height / 2}H${width}M0 ${height - 0.5}H${width}` }), svg("path", { class: "area" }), ...lines.map((l) => svg("path", { class: `line ${l}` }))),
-    el("p", { class: "muted none", hidden: true }, "Known once requests have been answered."));
+    el("p", { class: "muted none", hidden: true }, "Known once an Envoy that can be asked has answered requests."));
 }
 
 function paint(node, r, now) {
@@ -50,7 +50,7 @@ function paint(node, r, now) {
   const known = (name) => r.list.findLast((x) => x[name] !== null && x[name] !== undefined && now - x.at < 15000)?.[name] ?? null;
   const ten = r.list.filter((x) => now - x.at < 10000);
   const sum = (name) => ten.reduce((n, x) => n + (x[name] ?? 0), 0);
-  const errors = sum("rate") > 0 ? Math.min(1, sum("errors") / sum("rate")) : null;
+  const errors = sum("rate") > 0 && ten.some((x) => (x.errors ?? null) !== null) ? Math.min(1, sum("errors") / sum("rate")) : null;
   figures(dl, [["Requests/s", rate(last?.rate)], ["Errors", per(errors), errors > 0 ? "bad" : null], ["p50", millis(known("p50"))], ["p99", millis(known("p99"))]]);
   const top = nice(Math.max(1, ...r.list.map((x) => x.rate ?? 0)));
   draw(requests, r.list, now, top, { requests: "rate", errors: "errors" }, `${rate(top)}/s`, `${rate(last?.rate)} requests a second, ${per(errors)} errors`);
