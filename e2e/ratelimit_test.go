@@ -3,6 +3,8 @@ package e2e
 import (
 	"fmt"
 	"net/http"
+	"os/exec"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -80,13 +82,17 @@ func TestFleetLimits(t *testing.T) {
 	f := newFleetSite(t, "shop")
 	c := &countedFleet{counter: f.newCounter(), proxy: fmt.Sprintf("http://127.0.0.1:%d", f.ports["shop"])}
 	c.write(20, "allow")
-	_, xds := f.serve("a")
+	p, xds := f.serve("a")
 	c.startService(xds)
 	c.nodes = []*node{f.envoyNode("one", "shop", xds), f.envoyNode("two", "shop", xds)}
 	for _, n := range c.nodes {
 		f.until(n.id+" serves", func() bool { return n.stat("listener_manager.total_listeners_active") == "1" })
 	}
 	c.live()
+	f.until("the service is among the nodes", func() bool {
+		out, err := exec.Command(program, "status", "--admin", p.admin).CombinedOutput()
+		return err == nil && regexp.MustCompile(`(?m)^ratelimit +RLS +SYNCED `).Match(out)
+	})
 
 	c.together()
 

@@ -117,7 +117,7 @@ func (b *builder) mappersOf(e *blueprints.Errors, variant int) []*hcmv3.Response
 		out = append(out, m)
 	}
 	seen := map[int]bool{}
-	for _, a := range answers {
+	for _, a := range b.answers() {
 		seen[a.status] = true
 		if a.details != extAuthzDenied && a.details != extAuthzFailed || b.asksExternal() {
 			add(a, a.filter())

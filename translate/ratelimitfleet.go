@@ -36,6 +36,19 @@ func (b *builder) fleetLimits() *ratelimitfilterv3.RateLimit {
 	}
 }
 
+// uncounted is what requests get that the rate limit service gives no answer for.
+var uncounted = answer{status: 503, details: "rate_limiter_error", error: "service_unavailable", message: "requests cannot be counted now, try again later"}
+
+// answers are those that this blueprint needs.
+func (b *builder) answers() []answer {
+	for stage := range b.rateLimits() {
+		if stage.fleet() {
+			return append([]answer{uncounted}, answers...)
+		}
+	}
+	return answers
+}
+
 // LimitDomain keeps the limits of blueprints apart in one rate limit service. Main files
 // stand in one folder, so that no two have the same.
 func LimitDomain(bp *blueprints.Blueprint) string { return filepath.Base(bp.File) }
