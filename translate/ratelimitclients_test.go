@@ -27,7 +27,7 @@ endpoints:
   - {path: /opened, public: true, config: {rate_limit: {requests: 2, by: claim:sub}}}
   - {path: /login, config: {auth: {require: basic}, rate_limit: {requests: 3, by: client_ip}}}
   - {path: /all, config: {rate_limit: {requests: 2}}}
-  - {path: /both, config: {rate_limit: {requests: 1, by: client, limits: [{requests: 2, per: 1h, by: client_ip}]}}}
+  - {path: /both, config: {rate_limit: {requests: 1, by: client, limits: [{requests: 2, per: 1h, by: [endpoint, client_ip]}]}}}
 `
 
 // TestClientLimits: clients are told apart by what was verified, wherever they put it; what

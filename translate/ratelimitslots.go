@@ -1,6 +1,7 @@
 package translate
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -16,7 +17,7 @@ import (
 type limitStage string
 
 const (
-	// By the client's address: before anybody is asked who he is, so that guessing of
+	// By the client's address, on one endpoint or all: before anybody is asked who he is, so that guessing of
 	// passwords is bounded.
 	earlyLimits limitStage = "backworks.rate_limit.address"
 	// All others: requests that auth refuses are not at the cost of those that it lets
@@ -81,7 +82,8 @@ func (b *builder) limitsOf(e *blueprints.Endpoint) (out []limit) {
 
 func (l limit) stage() limitStage {
 	stage := lateLimits
-	if len(l.By) == 1 && l.By[0].Kind == blueprints.KeyClientIP {
+	byAddress := func(k blueprints.LimitKey) bool { return k.Kind == blueprints.KeyClientIP }
+	if slices.ContainsFunc(l.By, byAddress) && !slices.ContainsFunc(l.By, isOptional) {
 		stage = earlyLimits
 	}
 	if l.Scope == blueprints.ScopeFleet {

@@ -26,7 +26,7 @@ type NodeStatus struct {
 
 // TypeStatus is how far a node is with a type.
 type TypeStatus struct {
-	Type string // "CDS", "EDS", "LDS", "RDS", "SDS"; else the message's full name
+	Type string // "CDS", "EDS", "LDS", "RDS", "SDS", "RLS"; else the message's full name
 	// Sent and Acked are the versions last sent and acknowledged, of what the node
 	// subscribes to; "" before the first.
 	Sent, Acked string
