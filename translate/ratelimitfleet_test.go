@@ -15,7 +15,7 @@ import (
 func TestFleetRules(t *testing.T) {
 	t.Parallel()
 	const head = `
-plugins: {rate_limit: {config: {service: http://192.0.2.1:8081, per: 1m, scope: fleet}}}
+plugins: {proxy: {config: {targets: [http://192.0.2.2:80]}}, rate_limit: {config: {service: http://192.0.2.1:8081, per: 1m, scope: fleet}}}
 endpoints:
 `
 	base := parse(t, head+`
