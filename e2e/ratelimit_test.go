@@ -156,8 +156,15 @@ func (c *countedFleet) failures(xds string) {
 
 	c.end(c.redis)
 	c.answers(200, "without its memory")
+	c.write(10, "deny")
+	c.live()
+	c.answers(503, "without its memory")
 	c.startRedis()
 	c.answers(429, "with a new one")
+	_ = c.redis.Process.Signal(syscall.SIGSTOP)
+	c.answers(503, "with a slow memory")
+	_ = c.redis.Process.Signal(syscall.SIGCONT)
+	c.answers(429, "when it is fast again")
 }
 
 func askWith(t testing.TB, url string, headers ...string) *http.Response {

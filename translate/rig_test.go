@@ -99,7 +99,7 @@ func start(t *testing.T, dir string, config *bootstrapv3.Bootstrap, admin envoy.
 	if err := os.WriteFile(file, yaml, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(binary, "-c", file, "--concurrency", "1", "--base-id", "0", "--use-dynamic-base-id", "-l", "warning", "--file-flush-interval-msec", "50")
+	cmd := exec.Command(binary, "-c", file, "--concurrency", "1", "--base-id", "0", "--use-dynamic-base-id", "--service-node", "node", "--service-cluster", "cluster", "-l", "warning", "--file-flush-interval-msec", "50")
 	cmd.Stderr = os.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := cmd.Start(); err != nil {
