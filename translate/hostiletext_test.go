@@ -132,22 +132,20 @@ type hostile struct {
 	tried   map[string]int
 }
 
-// infect puts the texts into each string of a blueprint that few others had, and leaves
-// those that are accepted. Nil is a blueprint without any.
+// infect puts the texts into each string of a blueprint that no other had, and leaves those
+// that are accepted. Nil is a blueprint without any.
 func (h *hostile) infect(t *testing.T, example []byte) (bp *blueprints.Blueprint) {
 	t.Helper()
 	var doc yaml.Node
 	if yaml.Unmarshal(example, &doc) != nil || len(doc.Content) == 0 {
 		return nil // it is about that
-	}
-	if good, _ := h.load(t, &doc); good == nil {
+	} else if good, _ := h.load(t, &doc); good == nil {
 		return nil
 	}
 	h.walk(h.top, doc.Content[0], func(f form, leaf *yaml.Node, name bool) {
-		if h.tried[f.where] > 0 {
+		if h.tried[f.where]++; h.tried[f.where] > 1 {
 			return
 		}
-		h.tried[f.where]++
 		texts := h.texts(len(h.tried))
 		if !f.free() && !f.anything() {
 			texts = texts[:1] // a word or a number is asked for
