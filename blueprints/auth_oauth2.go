@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 )
@@ -60,6 +61,9 @@ func (d *decoder) oauth2(s *oauth2Spec) *OAuth2 {
 	}
 	if len(o.Scopes) == 0 {
 		o.Scopes = []string{"openid"}
+	}
+	if s.EndSessionEndpoint.given() && !slices.Contains(o.Scopes, "openid") {
+		d.fail(s.EndSessionEndpoint.at, "is of OpenID Connect alone: add openid to scopes, or leave it out")
 	}
 	switch {
 	case !s.ClientSecret.given():

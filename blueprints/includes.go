@@ -104,6 +104,10 @@ func (a *attempt) include(p *part, s str) {
 		a.at(p, s, Error, "must not be empty")
 		return
 	}
+	if strings.Contains(s.v, "\x00") {
+		a.at(p, s, Error, "is no path: it has a NUL")
+		return
+	}
 	path := filepath.Join(filepath.Dir(p.path), s.v)
 	if filepath.IsAbs(s.v) {
 		path = filepath.Clean(s.v)

@@ -80,6 +80,8 @@ func (b *builder) connectionManager(s blueprints.Server) *hcmv3.HttpConnectionMa
 		Tracing:          b.tracing(),
 		ServerName:       serverName,
 
+		EarlyHeaderMutationExtensions: b.followedTraces(),
+
 		// The client's address is the connection's, or what the trusted proxies in
 		// front say; nobody is internal, so that x-envoy-* headers of clients, which
 		// could switch retries and timeouts, are dropped.

@@ -179,6 +179,33 @@ func TestCollector(t *testing.T) {
 	}
 }
 
+// TestFollowedTraces: a request that comes with a trace is traced as its sender decided,
+// whatever the sampling of the others.
+func TestFollowedTraces(t *testing.T) {
+	t.Parallel()
+	c := newCollector(t)
+	p := serve(t, `
+plugins:
+  proxy: {config: {targets: ["$target"]}}
+  tracing: {config: {collector: "$grpc", service_name: shop, sampling: 0}}
+endpoints:
+  - {path: "/*"}
+  - {path: /off, config: {tracing: false}}
+`, map[string]string{"target": target(t, "Traceparent"), "grpc": c.grpc})
+	for _, x := range []struct{ path, header, flags string }{
+		{"/a", "Traceparent: " + parent, "-01"},
+		{"/a", "Traceparent: " + strings.TrimSuffix(parent, "1") + "0", "-00"},
+		{"/a", "X-Other: 1", "-00"},
+		{"/off", "Traceparent: " + parent, "-00"},
+	} {
+		for range 20 {
+			if _, body := p.ask(t, "GET", x.path, x.header); !strings.HasSuffix(body, x.flags) {
+				t.Fatalf("%s, %s: %s", x.path, x.header, body)
+			}
+		}
+	}
+}
+
 // TestTracingOverHTTP: the same by OTLP over HTTP, for one endpoint alone, and ids of
 // requests as the blueprint wants them.
 func TestTracingOverHTTP(t *testing.T) {

@@ -1,9 +1,12 @@
 package translate
 
 import (
+	mutationv3 "github.com/envoyproxy/go-control-plane/envoy/config/common/mutation_rules/v3"
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	tracev3 "github.com/envoyproxy/go-control-plane/envoy/config/trace/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
+	earlyv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/http/early_header_mutation/header_mutation/v3"
 	uuidv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/request_id/uuid/v3"
 	tracingv3 "github.com/envoyproxy/go-control-plane/envoy/type/tracing/v3"
 	typev3 "github.com/envoyproxy/go-control-plane/envoy/type/v3"
@@ -50,6 +53,24 @@ func (b *builder) tracing() *hcmv3.HttpConnectionManager_Tracing {
 		out.ClientSampling, out.RandomSampling, out.OverallSampling = percent(0), percent(0), percent(0)
 	}
 	return out
+}
+
+// followedTraces has a request that comes with a traceparent count as one whose client asks
+// for a trace: else its own sampling would cut traces that their senders chose (measured:
+// Envoy traces what both choose). Those that a sender did not choose stay without.
+func (b *builder) followedTraces() []*corev3.TypedExtensionConfig {
+	if !used(b, tracingOf) {
+		return nil
+	}
+	return []*corev3.TypedExtensionConfig{{
+		Name: "envoy.http.early_header_mutation.header_mutation",
+		TypedConfig: b.typed(&earlyv3.HeaderMutation{Mutations: []*mutationv3.HeaderMutation{{
+			Action: &mutationv3.HeaderMutation_Append{Append: &corev3.HeaderValueOption{
+				Header:       &corev3.HeaderValue{Key: "x-client-trace-id", Value: "%REQ(traceparent)%"},
+				AppendAction: corev3.HeaderValueOption_ADD_IF_ABSENT,
+			}},
+		}}}),
+	}}
 }
 
 // tracingRoute is what an endpoint says otherwise than the blueprint.
