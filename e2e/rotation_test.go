@@ -53,7 +53,7 @@ func TestAllRotatesUnderLoad(t *testing.T) {
 	s.until("the key opens", func() bool { status, _ := asks("the-key-of-the-partner"); return status == 200 })
 	l := runBy(s.client(true), s.client(false), 200, func(int) string { return s.proxy + "/a?key=the-key-of-the-partner" },
 		func(status int, body string) bool { return status == 200 && body == "one" })
-	for i := 1; i <= 24; i++ {
+	for i := 1; i <= 60; i++ {
 		switch i % 4 {
 		case 0:
 			number = s.renew(90 * day)
@@ -61,7 +61,10 @@ func TestAllRotatesUnderLoad(t *testing.T) {
 		case 1:
 			s.write("shop", fmt.Sprintf("the-key-of-the-shop-%d", i))
 			s.until("the new key opens", func() bool { status, _ := asks(fmt.Sprintf("the-key-of-the-shop-%d", i)); return status == 200 })
-			s.until("the key before does not", func() bool { status, _ := asks(fmt.Sprintf("the-key-of-the-shop-%d", max(i-4, 0))); return status == 401 })
+			s.until("the key before does not", func() bool {
+				status, _ := asks(fmt.Sprintf("the-key-of-the-shop-%d", max(i-4, 0)))
+				return status == 401
+			})
 		case 2:
 			s.write("main.yaml", rotated(s, target, i))
 			s.until("the edit is live", func() bool { _, h := asks("the-key-of-the-partner"); return h.Get("X-Edit") == fmt.Sprint(i) })

@@ -31,6 +31,9 @@ func newWitness(t *testing.T) *witness {
 		}
 		slices.Sort(lines)
 		body, _ := io.ReadAll(r.Body)
+		for name, values := range r.Trailer {
+			lines = append(lines, "trailer "+strings.ToLower(name)+": "+strings.Join(values, ", "))
+		}
 		out.Header().Set("X-Target", "yes")
 		_, _ = io.WriteString(out, r.Method+" "+r.RequestURI+"\n"+strings.Join(lines, "\n")+"\n\n"+string(body))
 	}))
