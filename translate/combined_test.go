@@ -31,6 +31,9 @@ func newWitness(t *testing.T) *witness {
 		}
 		slices.Sort(lines)
 		body, _ := io.ReadAll(r.Body)
+		for name, values := range r.Trailer {
+			lines = append(lines, "trailer "+strings.ToLower(name)+": "+strings.Join(values, ", "))
+		}
 		out.Header().Set("X-Target", "yes")
 		_, _ = io.WriteString(out, r.Method+" "+r.RequestURI+"\n"+strings.Join(lines, "\n")+"\n\n"+string(body))
 	}))
@@ -171,5 +174,39 @@ endpoints:
 	}
 	if resp, body := a.must("/a", "X-API-Key: "+key, "X-Forwarded-Proto: http"); resp.StatusCode != 200 || !strings.Contains(body, "x-forwarded-proto: https\n") {
 		t.Error(resp.StatusCode, body)
+	}
+}
+
+// TestPagesOverTheLimit: a page of another origin can read that it is over a limit, and its
+// browser's questions before requests cost it nothing.
+func TestPagesOverTheLimit(t *testing.T) {
+	t.Parallel()
+	p := serve(t, `
+plugins:
+  proxy: {config: {targets: ["$target"]}}
+  cors: {config: {allow_origins: https://app.example.com}}
+  transformations: {config: {response: {body: {wrap: data}, other_bodies: pass}}}
+  auth: {config: {api_key: {clients: {partner: "${NONE:-first-key-of-partner}", shop: "${NONE:-the-key-of-the-shop}"}}}}
+  rate_limit: {config: {requests: 2, per: 1h, by: client}}
+endpoints: [{path: /a, method: [GET, POST]}]
+`, map[string]string{"target": target(t)})
+	const app, allowed = "Origin: https://app.example.com", "Access-Control-Allow-Origin"
+	for range 5 {
+		if resp, _ := p.ask(t, "OPTIONS", "/a", app, "Access-Control-Request-Method: GET"); resp.StatusCode != 200 {
+			t.Error(resp.Status)
+		}
+		// What says that it is somebody's takes nothing from that one.
+		if resp, _ := p.ask(t, "GET", "/a", "X-Client-Id: partner"); resp.StatusCode != 401 {
+			t.Error(resp.Status)
+		}
+	}
+	for i, want := range []int{200, 200, 429, 429} {
+		resp, body := p.ask(t, "GET", "/a", app, "X-API-Key: "+key, "X-Client-Id: "+strconv.Itoa(i), "X-Forwarded-For: 192.0.2."+strconv.Itoa(i), "X-HTTP-Method-Override: POST")
+		if resp.StatusCode != want || resp.Header.Get(allowed) == "" || want == 429 && (!strings.HasPrefix(body, `{"error":"too_many_requests"`) || resp.Header.Get("Retry-After") == "") {
+			t.Errorf("%d: %d %v %s", i, resp.StatusCode, resp.Header, body)
+		}
+	}
+	if resp, _ := p.ask(t, "GET", "/a", "X-API-Key: "+shop); resp.StatusCode != 200 {
+		t.Error(resp.Status)
 	}
 }
