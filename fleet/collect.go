@@ -217,7 +217,9 @@ func (c *collector) take(a answered) {
 func (c *collector) identify(s *source, a answered) {
 	elapsed := a.at.Sub(s.at)
 	another := !s.at.IsZero() && a.envoy.Node != s.node
-	restarted := !s.at.IsZero() && (another || a.uptime < s.uptime || a.uptime <= elapsed && s.uptime+elapsed > a.uptime+2*time.Second)
+	// Envoy tells whole seconds, and answers some time before we have the answer.
+	unsure := time.Second + a.took + s.took
+	restarted := !s.at.IsZero() && (another || a.uptime < s.uptime || a.uptime <= elapsed && s.uptime+elapsed > a.uptime+unsure)
 	if s.why != "" && !s.at.IsZero() {
 		c.feed.add(Event{Kind: EnvoyEvent, Subject: a.envoy.Node, Node: a.envoy.Node, Text: "its admin interface answers"})
 	}

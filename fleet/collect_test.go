@@ -273,3 +273,19 @@ func TestCollectLatency(t *testing.T) {
 		t.Errorf("long ago: %+v", f.Pools[0].Latency)
 	}
 }
+
+// TestCollectEarlyRestart: an Envoy that was not up for long begins again unseen, and is as
+// far as it was when it is asked next.
+func TestCollectEarlyRestart(t *testing.T) {
+	t.Parallel()
+	r := newCollectRig(t)
+	r.uptime = time.Second
+	r.serve(5, 15, 0)
+	r.second(nil)
+	r.restart()
+	r.serve(5, 15, 0)
+	r.now, r.uptime = r.now.Add(time.Second), time.Second
+	if f := r.second(nil); *f.Targets[0].Requests != 10 || f.Envoys[0].Restarts != 1 {
+		t.Errorf("%d requests, %d restarts", *f.Targets[0].Requests, f.Envoys[0].Restarts)
+	}
+}
