@@ -32,6 +32,7 @@ var dependencies = map[string]string{
 	"github.com/chromedp/chromedp":                     "tests only: drives a real Chromium through the dashboard",
 	"github.com/chromedp/cdproto":                      "tests only: the protocol's messages, for what chromedp has no call for",
 	"github.com/coder/websocket":                       "tests only: WebSockets of clients and targets, without further dependencies",
+	"golang.org/x/net":                                 "tests only: frames of HTTP/2 that no client would send; grpc has it anyway",
 	"golang.org/x/tools":                               "tests only: txtar, a golden's input and output in one file",
 }
 
