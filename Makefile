@@ -1,5 +1,5 @@
 # What one does with a checkout of Backworks; `make` alone lists it.
-# Needed: Go, Python 3 with pip (Envoy and gRPC come as wheels); for tests curl, Chromium and npm as well, for compose-test Docker.
+# Needed: Go, Python 3 with pip (Envoy and gRPC come as wheels); for tests curl, Chromium, npm and redis-server as well, for compose-test Docker.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c

@@ -137,7 +137,7 @@ func New(o Options) *Fleet {
 		done:       make(chan struct{}),
 		rollouts:   map[string]*rollout{},
 		dialects:   newDialects(o.Groups, log),
-		rateLimits: &rateLimits{log: log},
+		rateLimits: newRateLimits(log),
 		found:      nodeAdmins{trust: o.NodeAdmins, nodes: map[string]*foundNode{}},
 	}
 	f.how.checked, f.how.load = f.checked, f.loadOf

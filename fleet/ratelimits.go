@@ -3,12 +3,14 @@ package fleet
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
-	ratelimitv3 "github.com/envoyproxy/go-control-plane/ratelimit/config/ratelimit/v3"
 	"github.com/hashicorp/go-hclog"
-	"google.golang.org/protobuf/proto"
 
+	"backworks/blueprints"
 	"backworks/translate"
 	"backworks/xds"
 )
@@ -30,14 +32,19 @@ func isRateLimitService(node xds.Node) bool {
 type rateLimits struct {
 	log      hclog.Logger
 	snapshot *xds.Snapshot
-	version  string
-	next     []fleetLimits
+	// made are the limits of blueprints by main file, since the last put next.
+	made, next map[string]fleetLimits
 }
 
-// fleetLimits are those of a blueprint, and where they stand.
+// fleetLimits are those of a blueprint, and the versions that they were made of: the one
+// that some Envoys try, and that of the others.
 type fleetLimits struct {
-	*ratelimitv3.RateLimitConfig
-	origin string
+	trial, base *blueprints.Blueprint
+	resource    *xds.Resource // nil: none
+}
+
+func newRateLimits(log hclog.Logger) *rateLimits {
+	return &rateLimits{log: log, made: map[string]fleetLimits{}, next: map[string]fleetLimits{}}
 }
 
 // add takes the limits of a blueprint: those of the version that its Envoys have, and of
@@ -47,41 +54,46 @@ func (l *rateLimits) add(r *rollout) {
 	if r.newest != nil {
 		trial = r.newest.bp
 	}
+	made := l.made[base.File]
+	if made.trial != trial || made.base != base {
+		x, err := limitsOf(trial, base)
+		if err != nil {
+			l.log.Error("limits cannot be given to the rate limit service", "blueprint", base.Position.File, "error", err)
+			x = made.resource
+		}
+		made = fleetLimits{trial, base, x}
+	}
+	l.next[base.File] = made
+}
+
+func limitsOf(trial, base *blueprints.Blueprint) (*xds.Resource, error) {
 	c := translate.FleetLimits(trial, base)
 	if c == nil {
-		return
+		return nil, nil
 	}
 	at := base.Position
 	if p := base.Policies.RateLimit; p != nil {
 		at = p.Position
 	}
-	l.next = append(l.next, fleetLimits{c, at.String()})
+	return xds.NewResource(c, c.Name, at.String())
 }
 
 // put puts the group of the services beside the others, once there is something for it.
 func (l *rateLimits) put(groups map[string]xds.Group) {
-	all := l.next
-	l.next = nil
-	if len(all) == 0 && l.snapshot == nil {
-		return
-	}
+	l.made, l.next = l.next, map[string]fleetLimits{}
 	sum := sha256.New()
 	var resources []*xds.Resource
-	for _, c := range all {
-		text, err := proto.MarshalOptions{Deterministic: true}.Marshal(c.RateLimitConfig)
-		var x *xds.Resource
-		if err == nil {
-			x, err = xds.NewResource(c.RateLimitConfig, c.Name, c.origin)
+	for _, file := range slices.Sorted(maps.Keys(l.made)) {
+		if x := l.made[file].resource; x != nil {
+			resources = append(resources, x)
+			_, _ = fmt.Fprintln(sum, x.Name(), x.Version())
 		}
-		if err != nil {
-			l.log.Error("limits cannot be given to the rate limit service", "blueprint", c.Name, "error", err)
-			continue
-		}
-		sum.Write(text)
-		resources = append(resources, x)
 	}
-	if version := hex.EncodeToString(sum.Sum(nil))[:12]; version != l.version {
-		l.version, l.snapshot = version, xds.NewSnapshot(version, resources)
+	if resources == nil && l.snapshot == nil {
+		return
+	}
+	if version := hex.EncodeToString(sum.Sum(nil))[:12]; l.snapshot == nil || l.snapshot.Version() != version {
+		l.snapshot = xds.NewSnapshot(version, resources)
 	}
 	groups[limitGroup] = xds.Group{Release: xds.Release{Snapshot: l.snapshot}}
 }
