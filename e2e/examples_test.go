@@ -23,12 +23,15 @@ func TestExamples(t *testing.T) {
 		t.Fatal(files, err)
 	}
 	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(string(text), "\n#   $ ") {
+			continue // TestExamples of translate runs it: parts of what is printed are shown
+		}
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".yaml"), func(t *testing.T) {
 			t.Parallel()
-			text, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
 			s := newSite(t)
 			ports := freePorts(s)
 			example := knownPort.ReplaceAllStringFunc(string(text), func(port string) string { return ports[port] })
