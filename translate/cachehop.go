@@ -73,11 +73,8 @@ func (b *builder) store() *cachev3.CacheConfig {
 			ThreadPool: &asyncfilesv3.AsyncFileManagerConfig_ThreadPool{ThreadCount: cacheThreads},
 		}},
 		CachePath:          c.Directory,
-		CreateCachePath:    true,
 		MaxCacheSizeBytes:  wrapperspb.UInt64(uint64(c.MaxSize)),
 		MaxCacheEntryCount: wrapperspb.UInt64(uint64(c.MaxEntries)),
-		// By default one goes for each that comes, each time over all files.
-		EvictFraction: 0.1,
 	})}
 }
 

@@ -113,12 +113,11 @@ end
 
 -- Two keys can have one place in the store, which looks at their hash alone.
 local function another(handle)
-  local headers = handle:headers()
-  local gone = {}
+  handle:body(true):setBytes("")
+  local headers, gone = handle:headers(), {}
   for name in pairs(headers) do
     if name:sub(1, 1) ~= ":" then gone[#gone + 1] = name end
   end
-  handle:body(true):setBytes("")
   for _, name in ipairs(gone) do headers:remove(name) end
   headers:replace(":status", "503")
 end
@@ -132,7 +131,7 @@ function envoy_on_response(handle)
     result = "hit"
     if headers:get("x-backworks-key") ~= mine.key then
       another(handle)
-      result = "miss"
+      headers, nonce, result = handle:headers(), nil, "miss"
     end
   end
   if nonce then
