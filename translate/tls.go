@@ -48,7 +48,7 @@ func (b *builder) listeners() []Resource {
 		out = append(out, Resource{Name: name, Position: b.listenerPosition(name), Message: l, Private: b.holdsKeys()})
 	}
 	add(ListenerName, b.listener())
-	if b.usesCache() {
+	if b.usesCache() || b.bp.Policies.Cache != nil { // off, it stays: requests may be on their way to it
 		add(cacheListener, b.cacheHop())
 	}
 	if t := b.bp.TLS; t != nil && t.HTTP3 {
