@@ -127,7 +127,7 @@ func (d *decoder) cacheUse(p *policySpec, s *cacheUse) *Cache {
 var unkeyed = map[string]string{
 	"cookie":          "name the cookies in cookies",
 	"host":            "it is a part of every key",
-	"range":           "parts are cut from the kept answer",
+	"range":           "requests with it pass the cache by",
 	"content-length":  "requests with a body pass the cache by",
 	"accept-encoding": "targets are not asked to compress; use the plugin compression",
 }
