@@ -23,7 +23,8 @@ type plugins struct {
 
 	RateLimit pluginSpec[rateLimitSpec] `yaml:"rate_limit" doc:"Bounds how many requests are served, in all or of each client."`
 
-	_ absent `yaml:"cache"`
+	Cache pluginSpec[cacheSpec] `yaml:"cache" doc:"Answers from what targets said before."`
+
 	_ absent `yaml:"discovery"`
 
 	Transformations pluginSpec[transformationsSpec] `yaml:"transformations" doc:"Changes requests and answers on their way: headers, query, path, status and JSON bodies."`

@@ -18,6 +18,7 @@ type Policies struct {
 	AccessLog       *AccessLog       `plugin:"access_log"`
 	Tracing         *Tracing         `plugin:"tracing"`
 	Errors          *Errors          `plugin:"errors"`
+	Cache           *Cache           `plugin:"cache"`
 }
 
 // On are the names of the plugins that are on, with the place of each.
@@ -142,6 +143,7 @@ func (d *decoder) policies(s *plugins) Policies {
 		Transformations: plugin(s.Transformations, func(t *transformationsSpec) *Transformations { return d.transformations(t, nil) }),
 		Compression:     plugin(s.Compression, d.compression),
 		AccessLog:       plugin(s.AccessLog, d.accessLog), Tracing: plugin(s.Tracing, d.tracing), Errors: plugin(s.Errors, d.errorAnswers),
+		Cache: plugin(s.Cache, d.cache),
 	}
 }
 
@@ -154,6 +156,7 @@ func (d *decoder) overrides(s *endpointSpec, path *Path) Policies {
 		Transformations: override(c.Transformations, func(t *transformationsSpec) *Transformations { return d.transformations(t, path) }),
 		Compression:     override(c.Compression, d.compression),
 		AccessLog:       override(c.AccessLog, d.accessLog), Tracing: override(c.Tracing, d.tracing), Errors: override(c.Errors, d.errorAnswers),
+		Cache: override(c.Cache, d.endpointCache),
 	}
 }
 

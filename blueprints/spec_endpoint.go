@@ -21,7 +21,7 @@ type endpointSpec struct {
 	_ ignored `yaml:"runtime" doc:"has no effect: handlers in JavaScript are not run here; put that code behind a target and use handler proxy"`
 	_ ignored `yaml:"database,apis" doc:"has no effect: a proxy has no database; put a service behind a target and use handler proxy"`
 	_ ignored `yaml:"capture" doc:"has no effect: requests are not captured"`
-	_ ignored `yaml:"cache" doc:"has no effect: this version caches no answers"`
+	_ ignored `yaml:"cache" doc:"has no effect: use config.cache, or the plugin cache"`
 	_ ignored `yaml:"mode" doc:"has no effect: use handler"`
 	_ ignored `yaml:"plugin" doc:"has no effect: use handler proxy, static or metrics"`
 	_ ignored `yaml:"mock,mock_response,mock_responses" doc:"has no effect: use static"`
@@ -55,8 +55,9 @@ type endpointConfig struct {
 
 	Transformations *overrideSpec[transformationsSpec] `yaml:"transformations" doc:"Changes of this endpoint's own beside those of the plugin transformations; false: without the plugin's."`
 
+	Cache *overrideSpec[endpointCacheSpec] `yaml:"cache" doc:"The plugin cache for this endpoint."`
+
 	_ ignored `yaml:"tls" severity:"error" doc:"is one for all endpoints, since it comes before any request: set plugins.tls"`
-	_ absent  `yaml:"cache"`
 	_ absent  `yaml:"discovery"`
 }
 

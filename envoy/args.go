@@ -22,8 +22,9 @@ const (
 const flushMillis = "1000"
 
 // logLevels keeps Envoy from logging a warning for each request that it does not send to a
-// login, with the request's query, where credentials may be.
-const logLevels = "oauth2:error"
+// login, with the request's query, where credentials may be, and one for each answer that
+// its cache keeps.
+const logLevels = "oauth2:error,cache_filter:error"
 
 // ownFlags are what the sidecar must decide itself: with another configuration,
 // mode or epoch it would wait for an Envoy that never comes.

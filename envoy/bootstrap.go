@@ -9,6 +9,8 @@ import (
 	bootstrapv3 "github.com/envoyproxy/go-control-plane/envoy/config/bootstrap/v3"
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	internallistenerv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/bootstrap/internal_listener/v3"
+	"google.golang.org/protobuf/types/known/anypb"
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/structpb"
 )
@@ -75,6 +77,8 @@ func (b Bootstrap) Message() (*bootstrapv3.Bootstrap, error) {
 		StaticResources: &bootstrapv3.Bootstrap_StaticResources{},
 		// By default response times are 5 s old before anybody can see them.
 		StatsFlushInterval: durationpb.New(time.Second),
+		// Envoy knows of listeners inside itself only what it was born with.
+		BootstrapExtensions: []*corev3.TypedExtensionConfig{internalListeners()},
 	}
 	if b.Admin != "" {
 		address, err := b.Admin.message()
@@ -125,6 +129,14 @@ const (
 	spanBatch = 256
 	spanDelay = 1000
 )
+
+func internalListeners() *corev3.TypedExtensionConfig {
+	m, err := anypb.New(&internallistenerv3.InternalListener{})
+	if err != nil {
+		panic(err) // an empty message
+	}
+	return &corev3.TypedExtensionConfig{Name: "envoy.bootstrap.internal_listener", TypedConfig: m}
+}
 
 func runtime() *bootstrapv3.LayeredRuntime {
 	return &bootstrapv3.LayeredRuntime{Layers: []*bootstrapv3.RuntimeLayer{{

@@ -112,12 +112,12 @@ func TestNewSidecarRefusesWhatCannotWork(t *testing.T) {
 func TestCommandLineLetsTheUsersFlagsWin(t *testing.T) {
 	t.Parallel()
 	got := strings.Join(commandLine("c", 2, []string{"--drain-time-s", "5", "-l", "debug", "--concurrency", "4"}), " ")
-	if want := "--config-path c --disable-hot-restart --drain-strategy immediate --file-flush-interval-msec 1000 --component-log-level oauth2:error --drain-time-s 5 -l debug --concurrency 4"; got != want {
+	if want := "--config-path c --disable-hot-restart --drain-strategy immediate --file-flush-interval-msec 1000 --component-log-level oauth2:error,cache_filter:error --drain-time-s 5 -l debug --concurrency 4"; got != want {
 		t.Errorf("want %q, got %q", want, got)
 	}
 	// A day, so that no edit of a listener cuts WebSockets and streams.
 	got = strings.Join(commandLine("c", 0, nil), " ")
-	if want := "--config-path c --disable-hot-restart --drain-time-s 86400 --drain-strategy immediate --file-flush-interval-msec 1000 --component-log-level oauth2:error"; got != want {
+	if want := "--config-path c --disable-hot-restart --drain-time-s 86400 --drain-strategy immediate --file-flush-interval-msec 1000 --component-log-level oauth2:error,cache_filter:error"; got != want {
 		t.Errorf("want %q, got %q", want, got)
 	}
 }

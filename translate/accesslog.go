@@ -60,6 +60,9 @@ func (b *builder) accessLogRoute(r *routev3.Route, e *blueprints.Endpoint) {
 // accessLogs are the logs of all endpoints, each with a filter for its requests.
 func (b *builder) accessLogs() []*accesslogv3.AccessLog {
 	var out []*accesslogv3.AccessLog
+	if b.usesCache() {
+		out = append(out, b.cacheCounts())
+	}
 	list := variants(b, accessLogOf)
 	for i, l := range list {
 		if l == nil {

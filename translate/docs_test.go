@@ -25,7 +25,7 @@ func TestDocuments(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"auth.md", "protocols.md", "rate-limits.md", "routing.md", "cors.md", "compression.md", "errors.md", "observability.md"} {
+	for _, name := range []string{"auth.md", "protocols.md", "rate-limits.md", "routing.md", "cors.md", "compression.md", "errors.md", "observability.md", "cache.md"} {
 		text, err := os.ReadFile(filepath.Join("../docs", name))
 		if err != nil {
 			t.Fatal(err)

@@ -36,7 +36,7 @@ func StatName(p *blueprints.Pool) string { return clusterFor(p) }
 // fallbacks adds the aggregates to the clusters of pools, which are those of b.bp.Pools.
 func (b *builder) fallbacks(prev *Resources, clusters []Resource) []Resource {
 	if len(clusters) > 0 && len(prev.ofPools) == len(clusters) && &clusters[0] == &prev.ofPools[0] {
-		return prev.Clusters
+		return prev.toTargets
 	}
 	var out []Resource
 	for _, p := range b.bp.Pools {
@@ -45,8 +45,8 @@ func (b *builder) fallbacks(prev *Resources, clusters []Resource) []Resource {
 		}
 		r := Resource{Name: clusterFor(p), Message: b.aggregate(p), Position: position(p.Fallback.Position, p.Position)}
 		b.validate(r)
-		if i, was := slices.BinarySearchFunc(prev.Clusters, r.Name, func(x Resource, name string) int { return cmp.Compare(x.Name, name) }); was && proto.Equal(prev.Clusters[i].Message, r.Message) {
-			r.Message = prev.Clusters[i].Message
+		if i, was := slices.BinarySearchFunc(prev.toTargets, r.Name, func(x Resource, name string) int { return cmp.Compare(x.Name, name) }); was && proto.Equal(prev.toTargets[i].Message, r.Message) {
+			r.Message = prev.toTargets[i].Message
 		}
 		out = append(out, r)
 	}

@@ -39,6 +39,11 @@ const (
 	credentialFilter = "backworks.auth.credentials"
 	// One of the type lua.
 	credentialPartFilter = "backworks.auth.credential_parts"
+
+	cacheFilter       = "envoy.filters.http.cache"
+	cacheHeaderFilter = "backworks.cache.headers" // of the type header_mutation
+	cacheKeyFilter    = "backworks.cache.key"     // of the type lua, as the next
+	cacheFillFilter   = "backworks.cache.fill"
 )
 
 // healthPath is where the proxy tells its own health.
@@ -86,6 +91,10 @@ func (b *builder) filters() []*hcmv3.HttpFilter {
 	out = append(out, b.limitFilters(lateFleetLimits)...)
 	// Each route says which parameters of its path it wants.
 	add(parameterFilter, &headertometadatav3.Config{}, b.usesParameters())
+	// Behind all that may refuse a request, which no kept answer must get around, and all
+	// that reads its path, which becomes the key. On its routes it ends the chain; cacheHop
+	// has those of the rest that work on what the target is to get.
+	out = append(out, b.cacheFilters()...)
 	// Behind all that may refuse a request, since it chooses the target; and before what
 	// changes answers, so that its cookie is not among what the target said.
 	add(sessionFilter, &statefulv3.StatefulSession{}, b.hasSessions())

@@ -80,17 +80,15 @@ func (b *builder) connectionManager(s blueprints.Server) *hcmv3.HttpConnectionMa
 		Tracing:          b.tracing(),
 		ServerName:       serverName,
 
-		EarlyHeaderMutationExtensions: b.followedTraces(),
+		EarlyHeaderMutationExtensions: append(b.notMissed(), b.followedTraces()...),
 
 		// The client's address is the connection's, or what the trusted proxies in
 		// front say; nobody is internal, so that x-envoy-* headers of clients, which
 		// could switch retries and timeouts, are dropped.
 		// An empty list would mean Envoy's default, the private networks.
-		UseRemoteAddress:  boolean(true),
-		XffNumTrustedHops: uint32(s.TrustedHops),
-		InternalAddressConfig: &hcmv3.HttpConnectionManager_InternalAddressConfig{
-			CidrRanges: []*corev3.CidrRange{{AddressPrefix: nobody, PrefixLen: u32(32)}},
-		},
+		UseRemoteAddress:      boolean(true),
+		XffNumTrustedHops:     uint32(s.TrustedHops),
+		InternalAddressConfig: nobodyIsInternal(),
 
 		// A path has one spelling: what a route is matched by is what the target gets.
 		NormalizePath:                boolean(true),
@@ -119,4 +117,10 @@ func (b *builder) connectionManager(s blueprints.Server) *hcmv3.HttpConnectionMa
 	overTLS(m, b.bp.TLS)
 	b.requestIDs(m)
 	return m
+}
+
+func nobodyIsInternal() *hcmv3.HttpConnectionManager_InternalAddressConfig {
+	return &hcmv3.HttpConnectionManager_InternalAddressConfig{
+		CidrRanges: []*corev3.CidrRange{{AddressPrefix: nobody, PrefixLen: u32(32)}},
+	}
 }

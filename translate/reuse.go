@@ -147,7 +147,7 @@ func withoutContents(t *blueprints.TLS) *blueprints.TLS {
 // forListeners is bp without its lists, and what no listener or route looks at.
 func forListeners(bp *blueprints.Blueprint) blueprints.Blueprint {
 	return blueprints.Blueprint{
-		Server: bp.Server, Metrics: bp.Metrics, PathRewrite: bp.PathRewrite,
+		Name: bp.Name, Server: bp.Server, Metrics: bp.Metrics, PathRewrite: bp.PathRewrite,
 		RequestHeaders: bp.RequestHeaders, ResponseHeaders: bp.ResponseHeaders, Transforms: bp.Transforms, Policies: bp.Policies, TLS: withoutContents(bp.TLS),
 	}
 }

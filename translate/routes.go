@@ -86,7 +86,7 @@ func (b *builder) endpointRoutes(e *blueprints.Endpoint) []*routev3.Route {
 	case blueprints.HandlerMetrics:
 		return b.guarded(e, []*routev3.Route{b.metrics(e, names)})
 	}
-	return b.guarded(e, b.proxy(e, names))
+	return b.cached(e, b.proxy(e, names))
 }
 
 // served are the methods of an endpoint. GET serves HEAD as well (RFC 9110,

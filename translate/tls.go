@@ -48,6 +48,9 @@ func (b *builder) listeners() []Resource {
 		out = append(out, Resource{Name: name, Position: b.listenerPosition(name), Message: l, Private: b.holdsKeys()})
 	}
 	add(ListenerName, b.listener())
+	if b.usesCache() || b.bp.Policies.Cache != nil { // off, it stays: requests may be on their way to it
+		add(cacheListener, b.cacheHop())
+	}
 	if t := b.bp.TLS; t != nil && t.HTTP3 {
 		add(quicListener, b.quicListener(t))
 	}
@@ -58,7 +61,10 @@ func (b *builder) listeners() []Resource {
 }
 
 func (b *builder) listenerPosition(name string) blueprints.Position {
-	if name != ListenerName {
+	switch {
+	case name == cacheListener && b.bp.Policies.Cache != nil:
+		return position(b.bp.Policies.Cache.Position, b.bp.Position)
+	case name != ListenerName && name != cacheListener:
 		return position(b.bp.TLS.Position, b.bp.Position)
 	}
 	return position(b.bp.Server.Position, b.bp.Position)

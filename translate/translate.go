@@ -39,6 +39,7 @@ type Resources struct {
 
 	bp        *blueprints.Blueprint          // of which they were made
 	ofPools   []Resource                     // the clusters of its pools, in their order
+	toTargets []Resource                     // Clusters but for that of the cache
 	grpcPools map[*blueprints.Pool]*grpcPool // of the dialect grpc
 }
 
@@ -56,7 +57,7 @@ func Update(prev *Resources, bp *blueprints.Blueprint) (*Resources, blueprints.P
 	}
 	b := &builder{bp: bp}
 	r := &Resources{bp: bp, ofPools: b.clusters(prev), Hosts: prev.hostsOf(bp)}
-	r.Clusters = b.fallbacks(prev, r.ofPools)
+	r.toTargets = b.fallbacks(prev, r.ofPools)
 	r.Routes = []Resource{{Name: RouteName, Position: bp.Position}}
 	if prev.Routes != nil && sameRouting(prev.bp, bp) {
 		r.Listeners, r.Routes[0].Message = b.again(prev.Listeners), prev.Routes[0].Message
@@ -69,6 +70,7 @@ func Update(prev *Resources, bp *blueprints.Blueprint) (*Resources, blueprints.P
 		}
 		b.validate(r.Routes[0])
 	}
+	r.Clusters = b.withCacheHop(prev, r.toTargets, r.Listeners)
 	r.Secrets = prev.secretsOf(bp)
 	if bp.Nodes.GRPC {
 		b.problems = append(b.problems, grpcLeftOut(bp)...)
