@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -135,7 +136,9 @@ type shell struct {
 
 func newShell(s *site) *shell {
 	s.Helper()
-	c := exec.Command("bash")
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	s.Cleanup(cancel)
+	c := exec.CommandContext(ctx, "bash")
 	c.Dir = s.dir
 	c.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	in, err := c.StdinPipe()
