@@ -18,10 +18,10 @@ import (
 // nothing. A filter that every answer passes costs a request 4 % of Envoy's time
 // (measured by e2e/cost), and stands in only where mappers would not do.
 
-// filtersAnswers says that they would not: the filters of cors and auth also answer by
+// filtersAnswers says that they would not: the filters of cors, cache and auth also answer by
 // other ways than local replies, and no mapper knows a route that takes a header away.
 func (b *builder) filtersAnswers() bool {
-	return b.exempt || used(b, corsOf) || b.auth() != nil
+	return b.exempt || used(b, corsOf) || used(b, cacheOf) || b.auth() != nil
 }
 
 // answerOptions are those headers; they replace none that is there.

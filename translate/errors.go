@@ -173,7 +173,7 @@ func (b *builder) errorRoute(status int, error, message string) *routev3.Route {
 	if body.JSON != nil {
 		if v := filled(body.JSON, values); fixedJSON(v) {
 			d.Body = inline(marshal(v))
-			r.ResponseHeadersToAdd = append(r.ResponseHeadersToAdd, only("Content-Type", body.ContentType))
+			r.ResponseHeadersToAdd = append(r.ResponseHeadersToAdd, only("Content-Type", escaped(body.ContentType)))
 			return r
 		}
 	}

@@ -28,7 +28,7 @@ func (b *builder) static(e *blueprints.Endpoint, names []string) *routev3.Route 
 		r.ResponseHeadersToRemove = append(slices.Clone(r.ResponseHeadersToRemove), location)
 	}
 	if s.ContentType != "" {
-		r.ResponseHeadersToAdd = append([]*corev3.HeaderValueOption{only("Content-Type", s.ContentType)}, r.ResponseHeadersToAdd...)
+		r.ResponseHeadersToAdd = append([]*corev3.HeaderValueOption{only("Content-Type", escaped(s.ContentType))}, r.ResponseHeadersToAdd...)
 	}
 	switch text, fixed := constant(s.Text); {
 	case s.JSON != nil && fixedJSON(s.JSON):

@@ -28,7 +28,7 @@ func (b *builder) format(t blueprints.Text, pos blueprints.Position) string {
 		f, plain := formatters[p.Var]
 		switch {
 		case p.Var == "":
-			s.WriteString(strings.ReplaceAll(p.Literal, "%", "%%"))
+			s.WriteString(escaped(p.Literal))
 		case plain:
 			s.WriteString(f)
 		case p.Var == "header":
@@ -45,6 +45,9 @@ func (b *builder) format(t blueprints.Text, pos blueprints.Position) string {
 	}
 	return s.String()
 }
+
+// escaped is text as Envoy's format language has it.
+func escaped(text string) string { return strings.ReplaceAll(text, "%", "%%") }
 
 // constant is t without a change per request, and whether it is so.
 func constant(t blueprints.Text) (string, bool) {
