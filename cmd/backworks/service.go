@@ -149,8 +149,12 @@ func (s *service) load(context.Context) error {
 		changed = s.watcher.Changed
 	}
 	translator := fleet.NewTranslator()
+	check := translator.Check
+	if s.withSidecar() {
+		check = withCacheDirs(check)
+	}
 	loader := &restarting{log: s.log, portByFlag: s.adminListen != "" || s.dashboardPort != 0, Loader: blueprints.NewLoader(blueprints.Options{
-		Path: s.blueprint, Port: int(s.port), Check: translator.Check, LastGood: good, Changed: changed,
+		Path: s.blueprint, Port: int(s.port), Check: check, LastGood: good, Changed: changed,
 		SelfSigned: selfSigned(s.dir),
 	})}
 	result := loader.Load()
