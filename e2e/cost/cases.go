@@ -16,7 +16,7 @@ var byHand string
 type oneCase struct {
 	name string
 	// blueprint is rendered by the product, envoy is taken as it is; ${PROXY} and
-	// ${TARGET} are ports.
+	// ${TARGET} are ports, ${DIR} is a directory with an empty one named cache in it.
 	blueprint, envoy string
 	request          string
 	// files stand beside the blueprint; tls says that clients speak it.
@@ -118,6 +118,7 @@ func cases() []oneCase {
 		plugin("rate_limit: by address", "  rate_limit: {config: {requests: 10000000, per: 1s, by: client_ip}}"),
 		plugin("auth: token (HS256)", "  auth: {config: {jwt: {providers: {main: {issuer: me, jwks: file:keys.json}}}}}").with("Authorization: Bearer "+token()).beside("keys.json", keySet),
 		keys,
+		plugin("cache: a hit of 1.1 kB", "  cache: {config: {ttl: 60, directory: \"${DIR}/cache\"}}"),
 		plugin("auth: password", "  auth: {config: {basic: {users: {alice: \"{SHA}tiY7sUhYKUwI5L3866kDY+ENcrQ=\"}}}}").with("Authorization: Basic " + base64.StdEncoding.EncodeToString([]byte("alice:"+password))),
 		secure,
 	}

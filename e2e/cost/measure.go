@@ -83,10 +83,10 @@ func (p programs) start(c oneCase, target int, dir string) (*proxy, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := os.Mkdir(dir, 0o700); err != nil {
+	if err := os.MkdirAll(filepath.Join(dir, "cache"), 0o700); err != nil {
 		return nil, err
 	}
-	ports := strings.NewReplacer("${PROXY}", strconv.Itoa(port), "${TARGET}", strconv.Itoa(target))
+	ports := strings.NewReplacer("${PROXY}", strconv.Itoa(port), "${TARGET}", strconv.Itoa(target), "${DIR}", dir)
 	config := []byte(ports.Replace(c.envoy))
 	for name, content := range c.files {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
