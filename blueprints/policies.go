@@ -62,10 +62,7 @@ type PolicyType[T any] interface {
 // endpoint's, each of which may be nil: own's fields where they are said, base's
 // elsewhere, and defaults where neither says one. It is nil where the plugin is off.
 func Effective[T any, P PolicyType[T]](base, own *T) *T {
-	switch {
-	case base == nil && own == nil:
-		return nil
-	case own == nil && !P(base).on(), own != nil && !P(own).on():
+	if !Holds[T, P](base, own) {
 		return nil
 	}
 	out := new(T)
@@ -76,6 +73,14 @@ func Effective[T any, P PolicyType[T]](base, own *T) *T {
 	}
 	P(out).fill()
 	return out
+}
+
+// Holds says that Effective is not nil: own's word counts where there is one.
+func Holds[T any, P PolicyType[T]](base, own *T) bool {
+	if own != nil {
+		return P(own).on()
+	}
+	return base != nil && P(base).on()
 }
 
 // lay puts every field of from that is not zero over that of out.

@@ -53,7 +53,7 @@ func (b *builder) logFormat(t blueprints.Text, pos blueprints.Position) string {
 // none.
 func (b *builder) accessLogRoute(r *routev3.Route, e *blueprints.Endpoint) {
 	if accessLogOf(&e.Policies) != nil {
-		mark(r, "access_log", variant(variants(b, accessLogOf), effective(b, e, accessLogOf)))
+		mark(r, "access_log", variantOf(b, e, accessLogOf))
 	}
 }
 

@@ -2,8 +2,6 @@ package translate_test
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -24,15 +22,25 @@ func many(b *testing.B, n int) *blueprints.Blueprint {
 	for i := range n {
 		fmt.Fprintf(&s, "  - {path: \"/service-%d/{id}\", method: GET, handler: proxy, upstream: pool-%d, config: {proxy: {path: \"/{id}\"}}}\n", i, i)
 	}
-	file := filepath.Join(b.TempDir(), "main.yaml")
-	if err := os.WriteFile(file, []byte(s.String()), 0o600); err != nil {
-		b.Fatal(err)
+	return parse(b, s.String())
+}
+
+// BenchmarkOverrides translates a blueprint whose endpoints all change plugins, alike.
+func BenchmarkOverrides(b *testing.B) {
+	for _, n := range []int{100, 1000} {
+		s := "plugins:\n  proxy: {config: {targets: [\"http://192.0.2.1:80\"]}}\nendpoints:\n"
+		for i := range n {
+			s += fmt.Sprintf("  - {path: /a/%d, config: {errors: {body: {a: b}}, compression: {min_length: 500}, access_log: {file: /dev/null}}}\n", i)
+		}
+		bp := parse(b, s)
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			for b.Loop() {
+				if r, problems := translate.Blueprint(bp); r == nil {
+					b.Fatal(problems)
+				}
+			}
+		})
 	}
-	result := blueprints.NewLoader(blueprints.Options{Path: file}).Load()
-	if err := result.Problems.Err(); err != nil {
-		b.Fatal(err)
-	}
-	return result.Set.Blueprints[0]
 }
 
 // BenchmarkBlueprint translates anew, BenchmarkUpdate after an edit of one target.

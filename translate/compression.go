@@ -53,7 +53,7 @@ func (b *builder) compressionRoute(r *routev3.Route, e *blueprints.Endpoint) {
 	if c == nil {
 		return
 	}
-	i := variant(variants(b, compressionOf), c)
+	i := variantOf(b, e, compressionOf)
 	for _, a := range c.Algorithms {
 		b.setting(r, compressorName(i, a), &routev3.FilterConfig{Config: &anypb.Any{}})
 		if yes(c.Requests) {

@@ -80,7 +80,7 @@ func errorsOf(p *blueprints.Policies) *blueprints.Errors { return p.Errors }
 // errorsRoute marks the routes of an endpoint that has errors of its own.
 func (b *builder) errorsRoute(r *routev3.Route, e *blueprints.Endpoint) {
 	if errorsOf(&e.Policies) != nil {
-		mark(r, "errors", variant(variants(b, errorsOf), effective(b, e, errorsOf)))
+		mark(r, "errors", variantOf(b, e, errorsOf))
 	}
 }
 

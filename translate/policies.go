@@ -2,6 +2,7 @@ package translate
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 	"strconv"
 
@@ -42,7 +43,8 @@ func effective[T any, P blueprints.PolicyType[T]](b *builder, e *blueprints.Endp
 
 // used says that some endpoint uses a plugin.
 func used[T any, P blueprints.PolicyType[T]](b *builder, of func(*blueprints.Policies) *T) bool {
-	return slices.ContainsFunc(b.bp.Endpoints, func(e *blueprints.Endpoint) bool { return effective[T, P](b, e, of) != nil })
+	base := of(&b.bp.Policies)
+	return slices.ContainsFunc(b.bp.Endpoints, func(e *blueprints.Endpoint) bool { return blueprints.Holds[T, P](base, of(&e.Policies)) })
 }
 
 // yes is a switch that is off where nobody says otherwise.
@@ -50,8 +52,11 @@ func yes(v *bool) bool { return v != nil && *v }
 
 // variants are the different settings of a plugin: that of the blueprint first, which
 // also holds for requests that meet no endpoint, then those that endpoints make of it.
-// nil is one that is off.
+// nil is one that is off. They are found once: each route asks for them.
 func variants[T any, P blueprints.PolicyType[T]](b *builder, of func(*blueprints.Policies) *T) []*T {
+	if found, is := b.variants[reflect.TypeFor[T]()]; is {
+		return found.([]*T)
+	}
 	out := []*T{blueprints.Effective[T, P](of(&b.bp.Policies), nil)}
 	for _, e := range b.bp.Endpoints {
 		if of(&e.Policies) == nil {
@@ -61,7 +66,16 @@ func variants[T any, P blueprints.PolicyType[T]](b *builder, of func(*blueprints
 			out = append(out, x)
 		}
 	}
+	if b.variants == nil {
+		b.variants = map[reflect.Type]any{}
+	}
+	b.variants[reflect.TypeFor[T]()] = out
 	return out
+}
+
+// variantOf is the place of an endpoint's among them.
+func variantOf[T any, P blueprints.PolicyType[T]](b *builder, e *blueprints.Endpoint, of func(*blueprints.Policies) *T) int {
+	return variant(variants[T, P](b, of), effective[T, P](b, e, of))
 }
 
 // variant is the place of x among list, or -1.

@@ -68,7 +68,7 @@ func static(t *testing.T, blueprint string) *translate.Resources {
 }
 
 // parse loads a blueprint, which must be right.
-func parse(t *testing.T, blueprint string) *blueprints.Blueprint {
+func parse(t testing.TB, blueprint string) *blueprints.Blueprint {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "main.yaml")
 	if err := os.WriteFile(file, []byte(blueprint), 0o600); err != nil {

@@ -11,6 +11,7 @@
 package translate
 
 import (
+	"reflect"
 	"slices"
 
 	"google.golang.org/protobuf/proto"
@@ -89,8 +90,9 @@ type builder struct {
 	sorted   []*blueprints.Endpoint // by specificity
 	paths    paths                  // of all endpoints
 	scripts  map[scriptKey]*structpb.Struct
-	queries  map[string]bool // parameters of queries that headers are made from
-	exempt   bool            // some route is without a header that all answers have
+	queries  map[string]bool      // parameters of queries that headers are made from
+	variants map[reflect.Type]any // of plugins, each a list of that type
+	exempt   bool                 // some route is without a header that all answers have
 	rates    rates
 	problems blueprints.Problems
 }
