@@ -60,9 +60,14 @@ func openLog(stateDir string, log hclog.Logger) (*logFile, error) {
 
 // open gives the file as Envoy is to have it.
 func (f *logFile) open() (*os.File, error) {
-	file, err := os.OpenFile(f.path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	return openToAppend("log", f.path)
+}
+
+// openToAppend opens a file that Envoy writes to; what says which of them it is.
+func openToAppend(what, path string) (*os.File, error) {
+	file, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 	if err != nil {
-		return nil, fmt.Errorf("open envoy's log %q: %w", f.path, unwrapPath(err))
+		return nil, fmt.Errorf("open envoy's %s %q: %w", what, path, unwrapPath(err))
 	}
 	return file, nil
 }

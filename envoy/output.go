@@ -45,11 +45,7 @@ func openOutput(stateDir string, to io.Writer, log hclog.Logger) (*output, error
 
 // open gives the file as Envoy is to have it.
 func (o *output) open() (*os.File, error) {
-	file, err := os.OpenFile(o.path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("open envoy's output %q: %w", o.path, unwrapPath(err))
-	}
-	return file, nil
+	return openToAppend("output", o.path)
 }
 
 // renew is for an Envoy that is about to start: none has the file now.

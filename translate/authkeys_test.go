@@ -3,12 +3,9 @@ package translate_test
 import (
 	"encoding/base64"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
-	"backworks/blueprints"
 	"backworks/translate"
 )
 
@@ -150,31 +147,18 @@ func TestKeysArePrivate(t *testing.T) {
 	} {
 		shared := `{"keys":[{"kty":"oct","k":"` + strings.Repeat("A", 43) + `"}]}`
 		config = strings.NewReplacer("$oct", shared, "$rsa", newIssuer(t).jwks()).Replace(config)
-		bp := loaded(t, "plugins: {auth: {config: "+config+"}}\nendpoints: [{path: /, handler: static}]")
+		bp := parse(t, "plugins: {auth: {config: "+config+"}}\nendpoints: [{path: /, handler: static}]")
 		r, problems := translate.Blueprint(bp)
 		if r == nil {
 			t.Fatal(problems)
 		}
-		next, _ := translate.Update(r, loaded(t, "# edited\nplugins: {auth: {config: "+config+"}}\nendpoints: [{path: /, handler: static}]"))
+		next, _ := translate.Update(r, parse(t, "# edited\nplugins: {auth: {config: "+config+"}}\nendpoints: [{path: /, handler: static}]"))
 		for _, x := range []*translate.Resources{r, next} {
 			if got := x.Listeners[0].Private; got != want {
 				t.Errorf("%s: private is %v", config, got)
 			}
 		}
 	}
-}
-
-func loaded(t *testing.T, blueprint string) *blueprints.Blueprint {
-	t.Helper()
-	file := filepath.Join(t.TempDir(), "main.yaml")
-	if err := os.WriteFile(file, []byte(blueprint), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	result := blueprints.NewLoader(blueprints.Options{Path: file}).Load()
-	if err := result.Problems.Err(); err != nil {
-		t.Fatal(err)
-	}
-	return result.Set.Blueprints[0]
 }
 
 const pages = `

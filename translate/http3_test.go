@@ -3,7 +3,6 @@ package translate_test
 import (
 	"encoding/json"
 	"net/http"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -16,7 +15,6 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"backworks/blueprints/testca"
-	"backworks/envoy"
 )
 
 // quicClient is an Envoy that sends what it gets on by HTTP/3: to a port of 127.0.0.1, asking
@@ -79,22 +77,11 @@ func serveQUIC(t *testing.T, port int, ca string, names map[string]quicName) *pr
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir, err := os.MkdirTemp("", "bw")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	admin := envoy.UnixAddress(filepath.Join(dir, "a.sock"))
-	config, err := envoy.Bootstrap{Admin: admin}.Message()
-	if err != nil {
-		t.Fatal(err)
-	}
 	own := new(bootstrapv3.Bootstrap)
 	if err := protojson.Unmarshal(out, own); err != nil {
 		t.Fatal(err)
 	}
-	config.StaticResources = own.StaticResources
-	return start(t, dir, config, admin)
+	return launch(t, func(config *bootstrapv3.Bootstrap) { config.StaticResources = own.StaticResources })
 }
 
 // HTTP/3 is spoken on the UDP port of the same number, with the certificate of the name

@@ -1,6 +1,8 @@
 package translate
 
 import (
+	"slices"
+
 	accesslogv3 "github.com/envoyproxy/go-control-plane/envoy/config/accesslog/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
@@ -12,35 +14,28 @@ import (
 
 // all holds where each of list does; those that are nil hold always.
 func all(list ...*accesslogv3.AccessLogFilter) *accesslogv3.AccessLogFilter {
-	list = given(list)
-	switch len(list) {
-	case 0:
-		return nil
-	case 1:
-		return list[0]
-	}
-	return &accesslogv3.AccessLogFilter{FilterSpecifier: &accesslogv3.AccessLogFilter_AndFilter{AndFilter: &accesslogv3.AndFilter{Filters: list}}}
+	return joined(list, func(list []*accesslogv3.AccessLogFilter) *accesslogv3.AccessLogFilter {
+		return &accesslogv3.AccessLogFilter{FilterSpecifier: &accesslogv3.AccessLogFilter_AndFilter{AndFilter: &accesslogv3.AndFilter{Filters: list}}}
+	})
 }
 
 // anyOne holds where one of list does, or where there is none.
 func anyOne(list ...*accesslogv3.AccessLogFilter) *accesslogv3.AccessLogFilter {
-	list = given(list)
+	return joined(list, func(list []*accesslogv3.AccessLogFilter) *accesslogv3.AccessLogFilter {
+		return &accesslogv3.AccessLogFilter{FilterSpecifier: &accesslogv3.AccessLogFilter_OrFilter{OrFilter: &accesslogv3.OrFilter{Filters: list}}}
+	})
+}
+
+// joined is what join makes of those that are not nil. Envoy takes no list of fewer than two.
+func joined(list []*accesslogv3.AccessLogFilter, join func([]*accesslogv3.AccessLogFilter) *accesslogv3.AccessLogFilter) *accesslogv3.AccessLogFilter {
+	list = slices.DeleteFunc(slices.Clone(list), func(f *accesslogv3.AccessLogFilter) bool { return f == nil })
 	switch len(list) {
 	case 0:
 		return nil
 	case 1:
 		return list[0]
 	}
-	return &accesslogv3.AccessLogFilter{FilterSpecifier: &accesslogv3.AccessLogFilter_OrFilter{OrFilter: &accesslogv3.OrFilter{Filters: list}}}
-}
-
-func given(list []*accesslogv3.AccessLogFilter) (out []*accesslogv3.AccessLogFilter) {
-	for _, f := range list {
-		if f != nil {
-			out = append(out, f)
-		}
-	}
-	return out
+	return join(list)
 }
 
 // comparison has a key by which Envoy would let the number be changed at run time.

@@ -42,6 +42,12 @@ func serveWith(t *testing.T, blueprint string, targets map[string]string, change
 	}
 	r := static(t, blueprint)
 	change(r)
+	return launch(t, r.AddTo)
+}
+
+// launch starts an Envoy on its bootstrap with what fill adds.
+func launch(t *testing.T, fill func(*bootstrapv3.Bootstrap)) *proxy {
+	t.Helper()
 	// A socket's path must be short, and t.TempDir has the test's name in it.
 	dir, err := os.MkdirTemp("", "bw")
 	if err != nil {
@@ -53,7 +59,7 @@ func serveWith(t *testing.T, blueprint string, targets map[string]string, change
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.AddTo(config)
+	fill(config)
 	return start(t, dir, config, admin)
 }
 

@@ -11,6 +11,13 @@ import (
 func TestPlaintextBeyondThisMachine(t *testing.T) {
 	t.Parallel()
 	const warning = "xDS is served in plaintext"
+	eachAddress(t, func(t *testing.T, address string, beyond bool) {
+		mustBeMeant(t, beyond, "say --xds-insecure", "--xds-insecure", warning, "--admin-listen", "127.0.0.1:0", "--xds-listen", address)
+	})
+}
+
+// eachAddress tests addresses to listen on, and whether they are beyond this machine.
+func eachAddress(t *testing.T, test func(t *testing.T, address string, beyond bool)) {
 	for address, beyond := range map[string]bool{"0.0.0.0:0": true, ":0": true, "[::]:0": true, "127.0.0.1:0": false, "127.1.2.3:0": false, "localhost:0": false, "[::1]:0": false, "[::ffff:127.0.0.1]:0": false} {
 		if lis, err := net.Listen("tcp", address); err == nil {
 			_ = lis.Close()
@@ -19,7 +26,7 @@ func TestPlaintextBeyondThisMachine(t *testing.T) {
 		}
 		t.Run(address, func(t *testing.T) {
 			t.Parallel()
-			mustBeMeant(t, beyond, "say --xds-insecure", "--xds-insecure", warning, "--admin-listen", "127.0.0.1:0", "--xds-listen", address)
+			test(t, address, beyond)
 		})
 	}
 }
