@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -14,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"backworks/envoy/testport"
 )
 
 // patience is for a container that is made or started.
@@ -31,7 +32,7 @@ func up(t *testing.T) *stack {
 	t.Helper()
 	dir := t.TempDir()
 	s := &stack{T: t, project: fmt.Sprintf("backworks-test-%d", os.Getpid()), override: filepath.Join(dir, "ports.yaml"), blueprints: filepath.Join(dir, "blueprints")}
-	proxy, admin := freePort(t), freePort(t)
+	proxy, admin := testport.Free(t), testport.Free(t)
 	s.proxy, s.admin = fmt.Sprintf("http://127.0.0.1:%d", proxy), fmt.Sprintf("http://127.0.0.1:%d", admin)
 	if err := os.WriteFile(s.override, fmt.Appendf(nil, "services:\n  envoy: {ports: !override [\"127.0.0.1:%d:8080\"]}\n  backworks: {ports: !override [\"127.0.0.1:%d:8081\"]}\n", proxy, admin), 0o600); err != nil {
 		t.Fatal(err)
@@ -58,16 +59,6 @@ func up(t *testing.T) *stack {
 	})
 	s.compose("up", "--build", "--detach")
 	return s
-}
-
-func freePort(t *testing.T) int {
-	t.Helper()
-	lis, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = lis.Close() }()
-	return lis.Addr().(*net.TCPAddr).Port
 }
 
 // save replaces the blueprint by rename, as most editors do.

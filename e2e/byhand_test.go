@@ -6,6 +6,8 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+
+	"backworks/envoy/testport"
 )
 
 // command runs a command against the start's admin listener.
@@ -46,7 +48,7 @@ func TestByHand(t *testing.T) {
 	e.until("the edit is live", func() bool { return e.seen(1) })
 	p.want(0, nil, "status", "--wait", "20s")
 
-	taken := listen(t)
+	taken := testport.Listen(t)
 	_, port, _ := strings.Cut(taken.Addr().String(), ":")
 	e.write("main.yaml", strings.Replace(e.text(2), fmt.Sprint("port: ", e.port), "port: "+port, 1))
 	e.until("it is refused", func() bool { code, _ := p.command("status"); return code == 1 })

@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"backworks/envoy/testport"
 )
 
 // curl connects anew for each request, as the tool does.
@@ -53,7 +55,7 @@ type backend struct {
 func newBackend(t testing.TB, name string) *backend {
 	t.Helper()
 	b := &backend{name: name}
-	lis := listen(t)
+	lis := testport.Listen(t)
 	b.url = "http://" + lis.Addr().String()
 	b.serve(lis)
 	t.Cleanup(b.stop)

@@ -5,6 +5,8 @@ import (
 	"net"
 	"net/http"
 	"testing"
+
+	"backworks/envoy/testport"
 )
 
 // edits makes blueprints that differ from each other in one thing and serve the same:
@@ -17,7 +19,7 @@ type edits struct {
 
 func newEdits(s *site) *edits {
 	e := &edits{site: s, good: [3]*backend{newBackend(s, "one"), newBackend(s, "two"), newBackend(s, "three")}}
-	lis := listen(s)
+	lis := testport.Listen(s)
 	s.Cleanup(func() { _ = lis.Close() })
 	var held []net.Conn // not collected, which would close them
 	go func() {

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"backworks/envoy/testport"
 )
 
 // TestExamples runs each of blueprints/examples as the comment at its top says: what stands
@@ -50,7 +52,7 @@ var knownPort = regexp.MustCompile(`\b(8080|8443|3001|5556)\b`)
 func freePorts(s *site) map[string]string {
 	out := map[string]string{}
 	for _, port := range []string{"8080", "8443", "3001", "5556"} {
-		out[port] = fmt.Sprint(freePort(s))
+		out[port] = fmt.Sprint(testport.Free(s))
 	}
 	return out
 }

@@ -13,6 +13,8 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
+
+	"backworks/envoy/testport"
 )
 
 // fleetSite is a folder of blueprints, one a group of nodes, and a start that serves
@@ -28,7 +30,7 @@ type fleetSite struct {
 func newFleetSite(t testing.TB, groups ...string) *fleetSite {
 	f := &fleetSite{site: newSite(t), groups: groups, ports: map[string]int{}, target: newBackend(t, "target")}
 	for _, g := range groups {
-		f.ports[g] = freePort(t)
+		f.ports[g] = testport.Free(t)
 	}
 	return f
 }
@@ -98,7 +100,7 @@ func dialer(t testing.TB, address func() string) func() *grpc.ClientConn {
 // test.
 func (f *fleetSite) envoyNode(id, cluster, xds string, args ...string) *node {
 	f.Helper()
-	n := &node{site: f.site, id: id, admin: freePort(f)}
+	n := &node{site: f.site, id: id, admin: testport.Free(f)}
 	file := filepath.Join(f.dir, "bootstraps", id+".yaml") // not beside the blueprints
 	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
 		f.Fatal(err)

@@ -19,6 +19,8 @@ import (
 	"google.golang.org/grpc/resolver"
 	grpcstatus "google.golang.org/grpc/status"
 	"google.golang.org/grpc/xds"
+
+	"backworks/envoy/testport"
 )
 
 // callee is a gRPC server with the health service. It counts its calls, and can fail
@@ -32,7 +34,7 @@ type callee struct {
 func newCallee(t testing.TB) *callee {
 	t.Helper()
 	c := &callee{}
-	lis := listen(t)
+	lis := testport.Listen(t)
 	c.url = "http://" + lis.Addr().String()
 	server := grpc.NewServer(grpc.UnaryInterceptor(func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 		c.calls.Add(1)

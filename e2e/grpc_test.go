@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"backworks/envoy/testport"
 )
 
 // mesh is a blueprint for clients without a proxy, and the servers that it knows.
@@ -20,7 +22,7 @@ func newMesh(t *testing.T) *mesh {
 	for i := range m.callees {
 		m.callees[i] = newCallee(t)
 	}
-	m.server = fmt.Sprintf("127.0.0.1:%d", freePort(t))
+	m.server = fmt.Sprintf("127.0.0.1:%d", testport.Free(t))
 	return m
 }
 

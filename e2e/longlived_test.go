@@ -16,6 +16,8 @@ import (
 	"google.golang.org/grpc/health"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	testgrpc "google.golang.org/grpc/interop/grpc_testing"
+
+	"backworks/envoy/testport"
 )
 
 // longLived are blueprints that differ in what WebSockets, streams and uploads go through.
@@ -108,7 +110,7 @@ func (duplex) FullDuplexCall(s testgrpc.TestService_FullDuplexCallServer) error 
 
 // newDuplex serves it with the health service.
 func newDuplex(t testing.TB) string {
-	lis := listen(t)
+	lis := testport.Listen(t)
 	s := grpc.NewServer()
 	testgrpc.RegisterTestServiceServer(s, duplex{})
 	healthpb.RegisterHealthServer(s, health.NewServer())

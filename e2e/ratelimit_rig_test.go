@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"backworks/envoy/testport"
 )
 
 // counter is a rate limit service and the Redis in which it counts.
@@ -20,7 +22,7 @@ type counter struct {
 
 func (f *fleetSite) newCounter() *counter {
 	f.Helper()
-	c := &counter{fleetSite: f, port: freePort(f), redisPort: freePort(f)}
+	c := &counter{fleetSite: f, port: testport.Free(f), redisPort: testport.Free(f)}
 	c.startRedis()
 	return c
 }
@@ -64,7 +66,7 @@ func (c *counter) startService(xds string) {
 		"CONFIG_TYPE=GRPC_XDS_SOTW", "CONFIG_GRPC_XDS_NODE_ID=ratelimit", "CONFIG_GRPC_XDS_SERVER_URL=" + xds,
 		"XDS_CLIENT_BACKOFF_INITIAL_INTERVAL=100ms", "XDS_CLIENT_BACKOFF_MAX_INTERVAL=1s",
 		"HOST=127.0.0.1", "GRPC_HOST=127.0.0.1", "DEBUG_HOST=127.0.0.1",
-		fmt.Sprint("PORT=", freePort(c)), fmt.Sprint("DEBUG_PORT=", freePort(c)), fmt.Sprint("GRPC_PORT=", c.port),
+		fmt.Sprint("PORT=", testport.Free(c)), fmt.Sprint("DEBUG_PORT=", testport.Free(c)), fmt.Sprint("GRPC_PORT=", c.port),
 		"REDIS_SOCKET_TYPE=tcp", fmt.Sprint("REDIS_URL=127.0.0.1:", c.redisPort), "REDIS_TIMEOUT=1s", "USE_STATSD=false", "DISABLE_STATS=true",
 	}, binary)
 	c.listens("the rate limit service", c.port)

@@ -6,6 +6,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"backworks/envoy/testport"
 )
 
 // status is what /api/v1/status says, as far as tests look at it.
@@ -73,7 +75,7 @@ func TestEnvoyRefuses(t *testing.T) {
 	e.write("main.yaml", e.text(0))
 	p := e.start().live()
 	l := run(100, func(int) string { return e.proxy + "/a" }, well)
-	taken := listen(t)
+	taken := testport.Listen(t)
 	defer func() { _ = taken.Close() }()
 	_, port, _ := strings.Cut(taken.Addr().String(), ":")
 	e.write("main.yaml", strings.Replace(e.text(1), fmt.Sprint("port: ", e.port), "port: "+port, 1))

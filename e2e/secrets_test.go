@@ -22,6 +22,8 @@ import (
 	statusv3 "github.com/envoyproxy/go-control-plane/envoy/service/status/v3"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
+
+	"backworks/envoy/testport"
 )
 
 // vault is a site with a secret of its own in each place that can hold one.
@@ -96,7 +98,7 @@ endpoints:
   - {path: /a, handler: proxy}
   - {path: /b, handler: proxy, upstream: inner, config: {auth: {require: [oauth2, jwt]}}}
   - {path: /c, handler: static, config: {static: {body: "${BACKWORKS_TEST_INNOCENT}"}}}
-`, v.port, target, freePort(v))
+`, v.port, target, testport.Free(v))
 }
 
 // TestSecretsAreToldToNobody: no secret is in what the program says, shows, keeps or sends

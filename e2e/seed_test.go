@@ -13,6 +13,8 @@ import (
 
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
+
+	"backworks/envoy/testport"
 )
 
 // fileServer is `python3 -m http.server` in a folder with one file, health.
@@ -24,7 +26,7 @@ type fileServer struct {
 
 func newFileServer(s *site) *fileServer {
 	s.Helper()
-	f := &fileServer{port: freePort(s)}
+	f := &fileServer{port: testport.Free(s)}
 	dir := s.path(fmt.Sprint("files", f.port))
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		s.Fatal(err)

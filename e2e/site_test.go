@@ -5,8 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"math/rand/v2"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -21,6 +19,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 
 	"backworks/envoy"
+	"backworks/envoy/testport"
 )
 
 // patience is for what takes a second at most on a machine that is not busy; in soak
@@ -54,35 +53,8 @@ func newSite(t testing.TB) *site {
 	if err != nil {
 		t.Fatal(err)
 	}
-	port := freePort(t)
+	port := testport.Free(t)
 	return &site{TB: t, dir: dir, port: port, proxy: fmt.Sprintf("http://127.0.0.1:%d", port), envoy: binary}
-}
-
-var givenPorts sync.Map
-
-// listen takes a port that connections of clients do not get by chance: it is below
-// the range that the kernel takes theirs from. Each is given once.
-func listen(t testing.TB) net.Listener {
-	t.Helper()
-	for range 1000 {
-		port := 10000 + rand.IntN(20000)
-		if _, given := givenPorts.LoadOrStore(port, true); given {
-			continue
-		}
-		if lis, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
-			return lis
-		}
-	}
-	t.Fatal("no port is free")
-	return nil
-}
-
-// freePort is one that was free a moment ago.
-func freePort(t testing.TB) int {
-	t.Helper()
-	lis := listen(t)
-	defer func() { _ = lis.Close() }()
-	return lis.Addr().(*net.TCPAddr).Port
 }
 
 func (s *site) path(name string) string { return filepath.Join(s.dir, name) }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"backworks/blueprints/testca"
+	"backworks/envoy/testport"
 )
 
 // Certificates are renewed under load, with broken ones and edits of the plugin in
@@ -141,7 +142,7 @@ func TestKeysAreToldToNobody(t *testing.T) {
 plugins:
   tls: {config: {certificate: {cert: tls/a.pem, key: tls/a.key}}}
   proxy: {config: {targets: ["https://127.0.0.1:%d"], tls: {ca: tls/ca.pem, certificate: tls/c.pem, key: tls/c.key}}}
-`, s.port, freePort(s)))
+`, s.port, testport.Free(s)))
 	p := s.start("-v").live()
 	s.until("it is shown", func() bool { return s.shown().Sign() > 0 })
 	said := map[string]string{}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -12,6 +11,8 @@ import (
 
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
+
+	"backworks/envoy/testport"
 )
 
 func TestAdminReportsWhatEnvoyDoes(t *testing.T) {
@@ -132,7 +133,7 @@ func TestAdminSaysWhatWentWrong(t *testing.T) {
 		Address(port):                 `ask envoy at "` + port + `" for /clusters: 403 Forbidden: no way`,
 		"unix:///nowhere/x.sock":      `ask envoy at "unix:///nowhere/x.sock" for /clusters: dial unix /nowhere/x.sock: connect: no such file`,
 		"nonsense":                    `read address "nonsense": want host:port`,
-		Address(unusedAddress(t)):     "connection refused",
+		Address(testport.Address(t)):  "connection refused",
 		Address(server.URL + "/stat"): "want a port from 1 to 65535",
 	} {
 		_, err := NewAdmin(address).Clusters(context.Background())
@@ -140,9 +141,4 @@ func TestAdminSaysWhatWentWrong(t *testing.T) {
 			t.Errorf("%s: want %q, got %v", address, want, err)
 		}
 	}
-}
-
-func unusedAddress(t *testing.T) string {
-	t.Helper()
-	return net.JoinHostPort("127.0.0.1", fmt.Sprint(freePort(t)))
 }

@@ -10,6 +10,8 @@ import (
 
 	discoveryv3 "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
 	"google.golang.org/grpc"
+
+	"backworks/envoy/testport"
 )
 
 // adsServer answers each first request for a type with nothing, once it may.
@@ -111,7 +113,7 @@ func TestBootstrapLeadsToTheManagementServer(t *testing.T) {
 			address := filepath.Join(s.stateDir, xdsSocketFile)
 			xds := UnixAddress(address)
 			if c.network == "tcp" {
-				_, port, _ := strings.Cut(unusedAddress(t), ":")
+				_, port, _ := strings.Cut(testport.Address(t), ":")
 				address, xds = "127.0.0.1:"+port, Address(c.host+":"+port)
 			}
 			dynamic, err := Bootstrap{
@@ -153,7 +155,7 @@ func TestStopEndsAnEnvoyThatWasNeverLive(t *testing.T) {
 	takeTurn(t)
 	s := newSite(t)
 	dynamic, err := Bootstrap{
-		NodeID: "edge-1", NodeCluster: "edge", XDS: Address(unusedAddress(t)), Admin: addressOf(s.bootstrap.Admin.Address),
+		NodeID: "edge-1", NodeCluster: "edge", XDS: Address(testport.Address(t)), Admin: addressOf(s.bootstrap.Admin.Address),
 	}.Message()
 	if err != nil {
 		t.Fatal(err)

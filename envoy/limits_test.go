@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"backworks/envoy/testport"
 )
 
 // The connection that is one too many is closed, while the admin interface still
@@ -51,7 +53,7 @@ func TestAnotherEnvoyOnTheAdminPortIsLeftAlone(t *testing.T) {
 	t.Parallel()
 	takeTurn(t)
 	s := newSite(t)
-	s.bootstrap.Admin.Address, _ = Address(unusedAddress(t)).message()
+	s.bootstrap.Admin.Address, _ = Address(testport.Address(t)).message()
 	r := s.run(t)
 	state := r.waitLive(s)
 

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+
+	"backworks/envoy/testport"
 )
 
 // witness is a target that answers with all that it got: method and URI, the headers,
@@ -139,7 +141,7 @@ func TestPlainPortGivesNothing(t *testing.T) {
 	t.Parallel()
 	f, target := newFolder(t), newWitness(t)
 	f.has("a.example")
-	port := strconv.Itoa(freePort(t))
+	port := strconv.Itoa(testport.Free(t))
 	p := serve(t, `
 server: {host: 127.0.0.1, port: 8443}
 plugins:

@@ -15,6 +15,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"backworks/blueprints/testca"
+	"backworks/envoy/testport"
 )
 
 // quicClient is an Envoy that sends what it gets on by HTTP/3: to a port of 127.0.0.1, asking
@@ -91,7 +92,7 @@ func TestHTTP3(t *testing.T) {
 	f := newFolder(t)
 	f.has("first.example")
 	f.has("two.example")
-	port := freePort(t)
+	port := testport.Free(t)
 	p := serve(t, `
 server: {host: 127.0.0.1, port: $PORT}
 plugins:
@@ -133,7 +134,7 @@ func TestHTTP3ClientCertificates(t *testing.T) {
 	for rules, lets := range map[string][]string{"sans: [app.example], forward: true": {"app"}, "required: false": {"app", "bad", "none"}} {
 		t.Run(rules, func(t *testing.T) {
 			t.Parallel()
-			port := freePort(t)
+			port := testport.Free(t)
 			serve(t, `
 server: {host: 127.0.0.1, port: $PORT}
 plugins:

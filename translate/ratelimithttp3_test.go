@@ -15,6 +15,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/anypb"
 
+	"backworks/envoy/testport"
 	"backworks/translate"
 )
 
@@ -24,7 +25,7 @@ func TestHTTP3Limit(t *testing.T) {
 	t.Parallel()
 	f := newFolder(t)
 	f.has("a.example")
-	port := freePort(t)
+	port := testport.Free(t)
 	p := serveWith(t, `
 server: {host: 127.0.0.1, port: $PORT}
 plugins:

@@ -15,6 +15,7 @@ import (
 
 	"backworks/blueprints/testca"
 	"backworks/envoy"
+	"backworks/envoy/testport"
 )
 
 const day = 24 * time.Hour
@@ -85,17 +86,6 @@ func (a *asker) must(path string, headers ...string) (*http.Response, string) {
 		a.Fatal(err)
 	}
 	return resp, body
-}
-
-// freePort is one that nobody listens on, over TCP and UDP.
-func freePort(t *testing.T) int {
-	t.Helper()
-	lis, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = lis.Close() }()
-	return lis.Addr().(*net.TCPAddr).Port
 }
 
 // A client gets the certificate of the name that it asks for, exact before wildcard, and
@@ -205,7 +195,7 @@ func TestTLSRedirect(t *testing.T) {
 	for public, want := range map[int]string{0: ":8443", 443: "", 9443: ":9443"} {
 		t.Run(strconv.Itoa(public), func(t *testing.T) {
 			t.Parallel()
-			port := freePort(t)
+			port := testport.Free(t)
 			more := ""
 			if public != 0 {
 				more = ", public_port: " + strconv.Itoa(public)

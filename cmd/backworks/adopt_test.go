@@ -7,6 +7,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+
+	"backworks/envoy/testport"
 )
 
 func TestKeepEnvoyAdoptAndStop(t *testing.T) {
@@ -139,7 +141,7 @@ func TestAdoptedWithAnotherPort(t *testing.T) {
 	pid, old := p.envoyPID(), s.proxy
 	p.signal(syscall.SIGTERM)
 	p.end(0)
-	s.proxy = freeAddress(t)
+	s.proxy = testport.Address(t)
 	s.serve("two")
 	p = s.start().live()
 	if p.envoyPID() != pid {

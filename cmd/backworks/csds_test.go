@@ -11,6 +11,8 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/anypb"
+
+	"backworks/envoy/testport"
 )
 
 // CSDS can read all that is made of the reference blueprint, so it shows just what was
@@ -22,7 +24,7 @@ func TestClientStatusShowsWhatIsSent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	xds, admin := freeAddress(t), freeAddress(t)
+	xds, admin := testport.Address(t), testport.Address(t)
 	s.run("start", "--envoy", "none", "-c", reference, "--state-dir", "s", "--xds-listen", xds, "--admin-listen", admin).live()
 	conn, err := grpc.NewClient(xds, grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {

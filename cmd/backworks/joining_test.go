@@ -12,6 +12,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+
+	"backworks/envoy/testport"
 )
 
 // documented is the bootstrap that the documentation has an Envoy of others join with.
@@ -96,7 +98,7 @@ func TestComingAndLeaving(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	s.serve("one")
-	xds := freeAddress(t)
+	xds := testport.Address(t)
 	p := s.run("start", "--watch", "--envoy", "none", "--state-dir", "s", "--admin-listen", "127.0.0.1:0", "--xds-listen", xds).live()
 	base := rand.IntN(1 << 20)
 	// 1. It runs without us.

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"backworks/envoy/testport"
 )
 
 func TestReload(t *testing.T) {
@@ -51,11 +53,11 @@ func TestFlagsOverBlueprint(t *testing.T) {
 // What is live with a restart only is said to be, unless a flag wins then as well.
 func TestEditThatTakesARestart(t *testing.T) {
 	t.Parallel()
-	for name, flags := range map[string][]string{"by blueprint": nil, "by flag": {"--dashboard-port", portOf(freeAddress(t))}} {
+	for name, flags := range map[string][]string{"by blueprint": nil, "by flag": {"--dashboard-port", portOf(testport.Address(t))}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newSite(t)
-			s.write("main.yaml", "dashboard: {port: "+portOf(freeAddress(t))+"}\n"+s.blueprint("one", nobody))
+			s.write("main.yaml", "dashboard: {port: "+portOf(testport.Address(t))+"}\n"+s.blueprint("one", nobody))
 			p := s.run(append([]string{"start", "--state-dir", "s", "--envoy", s.envoy, "--watch"}, flags...)...).live()
 			s.write("main.yaml", "dashboard: {port: 9999}\n"+s.blueprint("two", nobody))
 			s.until(func() error { return s.says("two") })

@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	"gopkg.in/yaml.v3"
+
+	"backworks/envoy/testport"
 )
 
 // envoyOn runs an Envoy as its own user would.
@@ -119,7 +121,7 @@ func TestWithoutSidecar(t *testing.T) {
 			t.Parallel()
 			s := newSite(t)
 			s.serve("one")
-			xds, admin, envoyAdmin := freeAddress(t), freeAddress(t), freeAddress(t)
+			xds, admin, envoyAdmin := testport.Address(t), testport.Address(t), testport.Address(t)
 			p := s.run("start", "--watch", "--envoy", "none", "--state-dir", "s", "--xds-listen", xds, "--admin-listen", admin,
 				"--envoy-admin", "http://"+envoyAdmin).live()
 			if !strings.Contains(p.out.String(), xds) {
@@ -169,7 +171,7 @@ func TestWithoutSidecar(t *testing.T) {
 func TestDemo(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	address := freeAddress(t)
+	address := testport.Address(t)
 	p := s.run("demo", "--name", "shop", "--listen", address)
 	s.until(func() error {
 		response, err := client.Get("http://" + address + "/users")

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"backworks/envoy"
+	"backworks/envoy/testport"
 )
 
 // patience is for what takes a second at most on a machine that is not busy.
@@ -66,17 +67,7 @@ func newSite(t *testing.T) *site {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &site{T: t, dir: dir, proxy: freeAddress(t), envoy: binary}
-}
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	lis, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer lis.Close()
-	return lis.Addr().String()
+	return &site{T: t, dir: dir, proxy: testport.Address(t), envoy: binary}
 }
 
 // blueprint answers GET /word with word, and what is below /to with target.

@@ -21,6 +21,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"backworks/envoy"
+	"backworks/envoy/testport"
 )
 
 // secured is a site with certificates for both sides.
@@ -35,7 +36,7 @@ const uri = "spiffe://example.org/edge/1"
 // newSecured has the Envoy edge-1 by its certificate's URI.
 func newSecured(t *testing.T) *secured {
 	t.Helper()
-	s := &secured{site: newSite(t), servers: newAuthority(t, "servers"), clients: newAuthority(t, "clients"), xds: freeAddress(t)}
+	s := &secured{site: newSite(t), servers: newAuthority(t, "servers"), clients: newAuthority(t, "clients"), xds: testport.Address(t)}
 	s.write("xds/ca.crt", s.clients.pem)
 	s.write("envoy/ca.crt", s.servers.pem)
 	s.pair("xds", s.servers, "xds.test")
