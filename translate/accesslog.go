@@ -33,6 +33,7 @@ var logFormatters = map[string]string{
 func (b *builder) logFormat(t blueprints.Text, pos blueprints.Position) string {
 	var s strings.Builder
 	for _, p := range t {
+		b.reads(p)
 		f, known := logFormatters[p.Var]
 		switch {
 		case known:
@@ -147,6 +148,7 @@ func (b *builder) logFilter(l *blueprints.AccessLog) *accesslogv3.AccessLogFilte
 	for _, p := range l.Paths {
 		paths = append(paths, pathIs(p))
 	}
+	b.readsRouter = b.readsRouter || len(paths)+len(l.ExcludePaths) > 0
 	list = append(list, anyOne(codes...), anyOne(paths...))
 	for _, p := range l.ExcludePaths {
 		list = append(list, pathIsNot(p))

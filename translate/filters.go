@@ -67,8 +67,12 @@ func (b *builder) filters() []*hcmv3.HttpFilter {
 	add(headerFilter, b.answerHeaders(), len(b.answerOptions()) > 0 && b.filtersAnswers())
 	// A connection that this refuses ought not to be there at all.
 	add(clientFilter, b.clientNames(), b.asksOptionalNames())
-	// Before all that could refuse a request: a health probe has no credentials.
-	add(healthFilter, b.health(), b.ownHealth())
+	// Before all that could refuse a request: a health probe has no credentials. Only its
+	// route has it, for it costs every request 2 % of Envoy's time.
+	if b.ownHealth() {
+		add(healthFilter, b.health(), true)
+		out[len(out)-1].Disabled = true
+	}
 	// Before all that asks who a client is: a browser sends no credentials with its
 	// preflight request, and must be able to read a refusal.
 	add(corsFilter, &corsv3.Cors{}, used(b, corsOf))
@@ -106,8 +110,16 @@ func (b *builder) filters() []*hcmv3.HttpFilter {
 		out[len(out)-1].Disabled = true
 	}
 	// Last by Envoy's rule: it ends the chain.
-	add(routerFilter, &routerv3.Router{}, true)
+	add(routerFilter, b.router(), true)
 	return out
+}
+
+// router tells nobody what it found out, such as the time of the target in
+// X-Envoy-Upstream-Service-Time, but where scripts, logs, traces and placeholders read it:
+// headers that nobody reads cost a request 4 % of Envoy's time.
+func (b *builder) router() *routerv3.Router {
+	read := b.readsRouter || b.usesScript() || b.usesCache() || used(b, tracingOf)
+	return &routerv3.Router{SuppressEnvoyHeaders: !read}
 }
 
 func (b *builder) filter(name string, config proto.Message) *hcmv3.HttpFilter {
@@ -126,6 +138,15 @@ func (b *builder) ownHealth() bool {
 
 func isHealth(e *blueprints.Endpoint) bool {
 	return len(e.Path.Segments) == 1 && "/"+e.Path.Segments[0].Literal == healthPath
+}
+
+// healthRoute is the one that has the filter.
+func (b *builder) healthRoute() *routev3.Route {
+	r := b.errorRoute(503, "", "")
+	r.Name = healthPath
+	r.Match = &routev3.RouteMatch{PathSpecifier: &routev3.RouteMatch_Path{Path: healthPath}}
+	b.switchOn(r, healthFilter)
+	return r
 }
 
 // health answers by the health of all pools in use: 200 while each has a target

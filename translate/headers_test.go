@@ -40,6 +40,8 @@ func TestRequestHeaders(t *testing.T) {
 	one := target(t, names...)
 	host := strings.TrimPrefix(one, "http://")
 	p := serve(t, headerRules, map[string]string{"one": one})
+	// The router tells the time that is left only where something reads what it tells,
+	// such as the {{path}} of these rules.
 	const limit = "\nX-Envoy-Expected-Rq-Timeout-Ms: 30000"
 	for _, c := range []struct {
 		path string
@@ -137,5 +139,31 @@ func TestUnderscores(t *testing.T) {
 	p := serve(t, headerRules, map[string]string{"one": target(t)})
 	if resp, body := p.ask(t, http.MethodGet, "/plain", "X_Plugin: evil"); resp.StatusCode != 400 || resp.Header.Get("X-Proxied-By") != "backworks" {
 		t.Errorf("got %d %q %v", resp.StatusCode, body, resp.Header)
+	}
+}
+
+// TestRouterIsQuiet: what Envoy's router finds out is told to nobody, unless something reads
+// it, such as a placeholder of an answer.
+func TestRouterIsQuiet(t *testing.T) {
+	t.Parallel()
+	const rules = `
+plugins: {proxy: {config: {targets: ["$target"]}}}
+endpoints: [{path: /a, handler: proxy, config: {proxy: {path: /b, transform_response: {headers: {X-Path: "$PATH"}}}}}]
+`
+	w := newWitness(t)
+	for path, told := range map[string]string{"-": "", "{{path}}": "/a?x=1"} {
+		p := serve(t, rules, map[string]string{"target": w.url, "PATH": path})
+		resp, body := p.ask(t, "GET", "/a?x=1", "X-Envoy-Original-Path: /evil")
+		if resp.StatusCode != 200 || !strings.HasPrefix(body, "GET /b?x=1\n") || told != "" && resp.Header.Get("X-Path") != told {
+			t.Errorf("%s: %d %v\n%s", path, resp.StatusCode, resp.Header, body)
+		}
+		for _, tells := range []bool{
+			strings.Contains(body, "x-envoy-original-path: /a?x=1\n"), strings.Contains(body, "x-envoy-expected-rq-timeout-ms: "),
+			resp.Header.Get("X-Envoy-Upstream-Service-Time") != "",
+		} {
+			if tells != (told != "") || strings.Contains(body, "/evil") {
+				t.Errorf("%s: the router tells: %t\n%v\n%s", path, tells, resp.Header, body)
+			}
+		}
 	}
 }

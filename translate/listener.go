@@ -66,15 +66,12 @@ func (b *builder) listenAddress(s blueprints.Server) *corev3.Address {
 }
 
 func (b *builder) connectionManager(s blueprints.Server) *hcmv3.HttpConnectionManager {
-	filters := b.filters()
 	m := &hcmv3.HttpConnectionManager{
 		StatPrefix: statPrefix,
 		CodecType:  hcmv3.HttpConnectionManager_AUTO,
 		RouteSpecifier: &hcmv3.HttpConnectionManager_Rds{Rds: &hcmv3.Rds{
 			RouteConfigName: RouteName, ConfigSource: ads(),
 		}},
-		HttpFilters:      filters,
-		UpgradeConfigs:   upgrades(filters),
 		LocalReplyConfig: b.localReplies(),
 		AccessLog:        b.accessLogs(),
 		Tracing:          b.tracing(),
@@ -114,6 +111,8 @@ func (b *builder) connectionManager(s blueprints.Server) *hcmv3.HttpConnectionMa
 			InitialConnectionWindowSize: u32(connectionWindow),
 		},
 	}
+	m.HttpFilters = b.filters() // behind logs and replies, which say what they read
+	m.UpgradeConfigs = upgrades(m.HttpFilters)
 	overTLS(m, b.bp.TLS)
 	b.requestIDs(m)
 	return m

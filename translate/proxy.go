@@ -96,9 +96,17 @@ func settingsOf(p *blueprints.Pool, r *blueprints.ProxyRoute) settings {
 func (b *builder) requestHeaders(r *routev3.Route, h blueprints.Headers) {
 	r.RequestHeadersToAdd, r.RequestHeadersToRemove = b.headerOptions(h), h.Remove
 	if r.GetRoute().GetAutoHostRewrite().GetValue() && !speaksOf(h, forwardedHost) {
-		o := only(forwardedHost, formatters["host"])
+		o := only(forwardedHost, b.clientsHost())
 		r.RequestHeadersToAdd = append([]*corev3.HeaderValueOption{o}, r.RequestHeadersToAdd...)
 	}
+}
+
+// clientsHost is the host that the client asked for, before the target's takes its place.
+func (b *builder) clientsHost() string {
+	if b.bp.Server.TrustedHops > 0 {
+		return formatters["host"] // as proxies in front tell it
+	}
+	return "%REQ(:AUTHORITY)%"
 }
 
 // pool is the endpoint's, or the heaviest of its split.

@@ -46,6 +46,9 @@ func (b *builder) routes() *routev3.RouteConfiguration {
 	if len(b.queries) > 0 {
 		h.Routes = slices.Insert(h.Routes, 0, b.brokenHeaders())
 	}
+	if b.ownHealth() {
+		h.Routes = slices.Insert(h.Routes, 0, b.healthRoute())
+	}
 	c := &routev3.RouteConfiguration{
 		Name:         RouteName,
 		VirtualHosts: []*routev3.VirtualHost{h},

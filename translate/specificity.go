@@ -8,15 +8,26 @@ import (
 )
 
 // bySpecificity sorts endpoints into the order in which Envoy, which takes the
-// first match, is to try them: from the left, a literal before a parameter with a
+// first match, is to try them: literal paths first, since nothing is more specific and
+// comparing them is the cheapest; then, from the left, a literal before a parameter with a
 // suffix before a parameter before a rest; then one with methods before one
 // without; then as in the files.
 func bySpecificity(list []*blueprints.Endpoint) []*blueprints.Endpoint {
 	out := slices.Clone(list)
 	slices.SortStableFunc(out, func(a, b *blueprints.Endpoint) int {
-		return cmp.Or(comparePaths(a.Path, b.Path), compareAny(a, b))
+		return cmp.Or(compareLiteral(a, b), comparePaths(a.Path, b.Path), compareAny(a, b))
 	})
 	return out
+}
+
+func compareLiteral(a, b *blueprints.Endpoint) int {
+	variable := func(e *blueprints.Endpoint) int {
+		if params, rest := count(e.Path); params > 0 || rest {
+			return 1
+		}
+		return 0
+	}
+	return variable(a) - variable(b)
 }
 
 func compareAny(a, b *blueprints.Endpoint) int {

@@ -25,6 +25,7 @@ var formatters = map[string]string{
 func (b *builder) format(t blueprints.Text, pos blueprints.Position) string {
 	var s strings.Builder
 	for _, p := range t {
+		b.reads(p)
 		f, plain := formatters[p.Var]
 		switch {
 		case p.Var == "":
@@ -44,6 +45,14 @@ func (b *builder) format(t blueprints.Text, pos blueprints.Position) string {
 		}
 	}
 	return s.String()
+}
+
+// reads notes whether a placeholder is filled in from what Envoy's router tells: the
+// client's path once the target's took its place, or one of its headers.
+func (b *builder) reads(p blueprints.Part) {
+	if p.Var == "path" || strings.HasPrefix(strings.ToLower(p.Arg), "x-envoy-") {
+		b.readsRouter = true
+	}
 }
 
 // escaped is text as Envoy's format language has it.

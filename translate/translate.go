@@ -93,8 +93,10 @@ type builder struct {
 	queries  map[string]bool      // parameters of queries that headers are made from
 	variants map[reflect.Type]any // of plugins, each a list of that type
 	exempt   bool                 // some route is without a header that all answers have
-	rates    rates
-	problems blueprints.Problems
+	// readsRouter says that something reads what Envoy's router tells in X-Envoy-* headers.
+	readsRouter bool
+	rates       rates
+	problems    blueprints.Problems
 }
 
 // order puts the endpoints in order for routes and listeners.
