@@ -8,15 +8,16 @@ import (
 // lets pass.
 type protocolSpec struct {
 	Protocol       str      `yaml:"protocol" enum:"http1|http2|auto" default:"http1" doc:"What the targets speak. gRPC needs http2, which without TLS is HTTP/2 by prior knowledge. auto leaves it to each https target (ALPN)."`
-	IdleTimeout    duration `yaml:"idle_timeout" default:"5m" min:"0" doc:"How long a request, an answer or a WebSocket may be silent in both directions; 0 is no limit. Without it timeout where that is longer than 5m, and no limit where timeout is 0."`
+	IdleTimeout    duration `yaml:"idle_timeout" min:"0" doc:"How long a request, an answer or a WebSocket may be silent in both directions; 0 is no limit. Without it requests have server.request_timeout, answers have timeout, and a WebSocket may be silent."`
 	WebSocket      boolean  `yaml:"websocket,websockets" default:"true" doc:"Whether a client may turn a request into a WebSocket. With protocol http2 or auto it is false without this key: such targets have to take WebSockets over HTTP/2 (RFC 8441)."`
 	MaxRequestSize size     `yaml:"max_request_size,max_body_size,client_max_body_size" default:"0" doc:"The largest body of a request; a larger one gets 413. 0 is no limit. Without it that of the server."`
 }
 
 // Traffic is what of clients' requests a pool lets pass.
 type Traffic struct {
-	// IdleTimeout ends what is silent in both directions, 0: never. nil is 5 min, the
-	// timeout where that is longer, and never where there is no timeout.
+	// IdleTimeout ends what is silent in both directions, 0: never. nil is never, unless
+	// requests have no limit of time: then 5 min, the timeout where that is longer, and
+	// never where there is no timeout.
 	IdleTimeout *time.Duration
 	// WebSocket lets requests become WebSockets; nil is true where the targets speak
 	// HTTP/1.1 alone.

@@ -3,7 +3,6 @@ package translate
 import (
 	"net/netip"
 	"strings"
-	"time"
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
@@ -19,7 +18,6 @@ const (
 	streamsPerClient   = 100
 	streamWindow       = 64 << 10
 	connectionWindow   = 1 << 20
-	streamIdle         = 5 * time.Minute
 	connectionManager  = "envoy.filters.network.http_connection_manager"
 	serverName         = "backworks"
 	statPrefix         = "proxy"
@@ -95,7 +93,8 @@ func (b *builder) connectionManager(s blueprints.Server) *hcmv3.HttpConnectionMa
 		// Slow clients must not hold what others need.
 		RequestHeadersTimeout: duration(s.HeaderTimeout),
 		RequestTimeout:        duration(b.requestTimeout()),
-		StreamIdleTimeout:     duration(streamIdle),
+		StreamIdleTimeout:     duration(b.streamIdle()),
+		StreamFlushTimeout:    duration(streamIdle),
 		CommonHttpProtocolOptions: &corev3.HttpProtocolOptions{
 			IdleTimeout: duration(s.IdleTimeout),
 			// Many servers take X_Real_Ip for X-Real-Ip, which we may have set.

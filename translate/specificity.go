@@ -9,25 +9,37 @@ import (
 
 // bySpecificity sorts endpoints into the order in which Envoy, which takes the
 // first match, is to try them: literal paths first, since nothing is more specific and
-// comparing them is the cheapest; then, from the left, a literal before a parameter with a
-// suffix before a parameter before a rest; then one with methods before one
-// without; then as in the files.
+// comparing them is the cheapest, each path where the files first have it; then, from the
+// left, a literal before a parameter with a suffix before a parameter before a rest. Of one
+// path, one with methods is before one without; then as in the files.
 func bySpecificity(list []*blueprints.Endpoint) []*blueprints.Endpoint {
-	out := slices.Clone(list)
-	slices.SortStableFunc(out, func(a, b *blueprints.Endpoint) int {
-		return cmp.Or(compareLiteral(a, b), comparePaths(a.Path, b.Path), compareAny(a, b))
-	})
-	return out
-}
-
-func compareLiteral(a, b *blueprints.Endpoint) int {
-	variable := func(e *blueprints.Endpoint) int {
+	places := map[string]int{} // of literal paths, from 1 on
+	place := func(e *blueprints.Endpoint) int {
 		if params, rest := count(e.Path); params > 0 || rest {
-			return 1
+			return len(list) + 1
 		}
-		return 0
+		path := literal(e.Path)
+		if places[path] == 0 {
+			places[path] = len(places) + 1
+		}
+		return places[path]
 	}
-	return variable(a) - variable(b)
+	type placed struct {
+		*blueprints.Endpoint
+		place int
+	}
+	sorted := make([]placed, len(list))
+	for i, e := range list {
+		sorted[i] = placed{e, place(e)}
+	}
+	slices.SortStableFunc(sorted, func(a, b placed) int {
+		return cmp.Or(a.place-b.place, comparePaths(a.Path, b.Path), compareAny(a.Endpoint, b.Endpoint))
+	})
+	out := make([]*blueprints.Endpoint, len(list))
+	for i, p := range sorted {
+		out[i] = p.Endpoint
+	}
+	return out
 }
 
 func compareAny(a, b *blueprints.Endpoint) int {
