@@ -93,6 +93,12 @@ endpoints:
   - {path: "/api/users/{id}", method: GET, config: {proxy: {path: "/users/{id}", transform_request: {headers: {X-Request-Source: user-service}}}}}
   - {path: /api/users, method: POST, config: {proxy: {path: /users, transform_request: {headers: {X-Request-Source: user-service, Content-Type: application/json}}}}}
   - {path: /api/orders, method: GET, config: {proxy: {path: /orders, transform_request: {headers: {X-Request-Source: order-service}}}}}
+  - {path: "/api/orders/{id}", method: GET, config: {proxy: {path: "/orders/{id}", transform_request: {headers: {X-Request-Source: order-service}}}}}
+  - {path: /api/orders, method: POST, config: {proxy: {path: /orders, transform_request: {headers: {X-Request-Source: order-service, Content-Type: application/json}}}}}
+  - {path: /api/products, method: GET, config: {proxy: {path: /products, transform_request: {headers: {X-Request-Source: product-service}}}}}
+  - {path: "/api/products/{id}", method: GET, config: {proxy: {path: "/products/{id}", transform_request: {headers: {X-Request-Source: product-service}}}}}
+  - {path: /health, method: GET, handler: static, config: {static: {status: 200, body: {status: healthy, timestamp: "{{now}}", version: "1.0.0"}}}}
+  - {path: /metrics, method: GET, handler: metrics, config: {metrics: {format: json}}}
 `
 
 // cases are all that is measured; those that others are told against come first.

@@ -42,7 +42,7 @@ func command(ctx context.Context, args []string, out, log io.Writer) error {
 	flags.StringVar(&p.backworks, "backworks", "bin/backworks", "the product's `PROGRAM`")
 	flags.StringVar(&p.envoy, "envoy", "envoy", "the Envoy `PROGRAM`")
 	flags.IntVar(&e.rounds, "rounds", 5, "how often each is measured; the middle counts")
-	flags.DurationVar(&e.load, "load", 2*time.Second, "`TIME` of eight clients")
+	flags.DurationVar(&e.load, "load", 2*time.Second, "`TIME` of many clients")
 	flags.DurationVar(&e.single, "single", time.Second, "`TIME` of one client")
 	if err := flags.Parse(args); err != nil {
 		return err
