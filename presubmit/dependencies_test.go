@@ -17,6 +17,7 @@ var dependencies = map[string]string{
 	"go.opentelemetry.io/proto/otlp":                   "the attributes of access logs in the API; in tests, what a collector is sent",
 	"google.golang.org/protobuf":                       "the messages of the API, and their deterministic form",
 	"google.golang.org/genproto/googleapis/rpc":        "google.rpc.Status, in which an Envoy says why it refuses",
+	"github.com/cncf/xds/go":                           "the tree of many routes in Envoy's API",
 	"gopkg.in/yaml.v3":                                 "the only YAML parser with a node tree, lines and columns",
 	"github.com/hashicorp/go-hclog":                    "levelled, structured logs, named by package",
 	"github.com/spf13/cobra":                           "the command line, its help and completions",

@@ -64,12 +64,14 @@ func Update(prev *Resources, bp *blueprints.Blueprint) (*Resources, blueprints.P
 		r.Listeners, r.Routes[0].Message = b.again(prev.Listeners), prev.Routes[0].Message
 	} else {
 		b.order()
-		r.Routes[0].Message = b.routes()
+		routes := b.routes()
+		r.Routes[0].Message = routes
 		r.Listeners = b.listeners() // after the routes, which say what its filters need
 		for _, l := range r.Listeners {
 			b.validate(l)
 		}
 		b.validate(r.Routes[0])
+		b.intoTree(routes.VirtualHosts[0])
 	}
 	r.Clusters = b.withCacheHop(prev, r.toTargets, r.Listeners)
 	r.Secrets = prev.secretsOf(bp)

@@ -55,18 +55,36 @@ func (c *Concealer) field(m protoreflect.Message, f protoreflect.FieldDescriptor
 	v := m.Get(f)
 	switch {
 	case f.IsMap():
-		values := v.Map()
-		values.Range(func(key protoreflect.MapKey, x protoreflect.Value) bool {
-			put := func(x protoreflect.Value) { values.Set(key, x) }
-			found = c.value(f.MapValue(), x, put) || found
-			return true
-		})
+		return c.entries(f, v.Map())
 	case f.IsList():
 		for i := range v.List().Len() {
 			found = c.value(f, v.List().Get(i), func(x protoreflect.Value) { v.List().Set(i, x) }) || found
 		}
 	default:
 		return c.value(f, v, func(x protoreflect.Value) { m.Set(f, x) })
+	}
+	return found
+}
+
+// entries conceals the keys and values of a map.
+func (c *Concealer) entries(f protoreflect.FieldDescriptor, values protoreflect.Map) (found bool) {
+	keys := make([]protoreflect.MapKey, 0, values.Len())
+	values.Range(func(key protoreflect.MapKey, x protoreflect.Value) bool {
+		put := func(x protoreflect.Value) { values.Set(key, x) }
+		found = c.value(f.MapValue(), x, put) || found
+		keys = append(keys, key)
+		return true
+	})
+	if f.MapKey().Kind() != protoreflect.StringKind {
+		return found
+	}
+	for _, key := range keys {
+		if text := c.text(key.String()); text != key.String() {
+			x := values.Get(key)
+			values.Clear(key)
+			values.Set(protoreflect.ValueOfString(text).MapKey(), x)
+			found = true
+		}
 	}
 	return found
 }

@@ -10,11 +10,11 @@ import (
 	"google.golang.org/protobuf/types/known/structpb"
 )
 
-// Values are taken out wherever they stand: in text, bytes, lists, maps, and in what is
+// Values are taken out wherever they stand: in text, bytes, lists, maps and their keys, and in what is
 // packed; the rest stays.
 func TestMessagesWithoutValues(t *testing.T) {
 	t.Parallel()
-	s, err := structpb.NewStruct(map[string]any{"list": []any{"a hunter2 b", 1}, "100%": "x100%y"})
+	s, err := structpb.NewStruct(map[string]any{"list": []any{"a hunter2 b", 1}, "100%": "x100%y", "/hooks/hunter2": true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -28,7 +28,7 @@ func TestMessagesWithoutValues(t *testing.T) {
 	}
 	NewConcealer(map[string]string{"hunter2": "file:a", "x100%y": "${B}"}).Message(m)
 	text := prototext.Format(m)
-	for _, want := range []string{`"a file:a b"`, `"Bearer file:a"`, `raw_value:`, `"${B}"`, "number_value:", `type_url:`} {
+	for _, want := range []string{`"a file:a b"`, `"Bearer file:a"`, `"/hooks/file:a"`, `raw_value:`, `"${B}"`, "number_value:", `type_url:`} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %s in %s", want, text)
 		}
