@@ -115,6 +115,7 @@ OTHERS = $$(go list ./... | grep -v '^backworks/e2e')
 test: envoy grpcio axe ratelimit ## run every test, those with a real Envoy included
 	@failed=0; \
 	go test -timeout $(TEST_TIMEOUT) $(OTHERS) || failed=1; \
+	go test -race -timeout $(TEST_TIMEOUT) -run '^TestModel$$' ./xds || failed=1; \
 	go test -timeout $(TEST_TIMEOUT) -count=1 $(ALONE) || failed=1; \
 	exit $$failed
 

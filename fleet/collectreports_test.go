@@ -14,6 +14,7 @@ import (
 func TestCollectReports(t *testing.T) {
 	t.Parallel()
 	r := newCollectRig(t)
+	r.stop() // its own collector has a clock of its own
 	at := time.Unix(1700000100, 0)
 	r.fleet.loads.now = func() time.Time { return at }
 	report := func(stream, issued, failed uint64) *Telemetry {
@@ -45,6 +46,7 @@ func TestCollectReports(t *testing.T) {
 func TestCollectCrowds(t *testing.T) {
 	t.Parallel()
 	r := newCollectRig(t)
+	r.stop() // its own collector has a clock of its own
 	at := time.Unix(1700000100, 0)
 	r.fleet.loads.now = func() time.Time { return at }
 	for i := range 3 * maxTold {
