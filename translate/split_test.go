@@ -164,3 +164,26 @@ endpoints:
 		t.Errorf("the copy's host is %s, want that of %s", host, slow.URL)
 	}
 }
+
+// TestCanaryByTheClientsRequest: what transformations make of a request does not choose its
+// pool; what the client says does.
+func TestCanaryByTheClientsRequest(t *testing.T) {
+	t.Parallel()
+	stable, beta := newWitness(t), newWitness(t)
+	p := serve(t, `
+plugins:
+  proxy: {config: {targets: ["$stable"], upstreams: {beta: {targets: ["$beta"]}}}}
+endpoints:
+  - path: /a
+    config:
+      proxy: {canary: [{upstream: beta, headers: {X-Beta: "1"}}]}
+      transformations: {request: {rename_headers: {X-Old: X-Beta}, query: {set: {seen: "1"}}}}
+`, map[string]string{"stable": stable.url, "beta": beta.url})
+	for header, want := range map[string]*witness{"X-Old: 1": stable, "X-Beta: 1": beta} {
+		before := want.asked.Load()
+		_, body := p.ask(t, "GET", "/a", header)
+		if want.asked.Load() != before+1 || !strings.HasPrefix(body, "GET /a?seen=1\n") || !strings.Contains(body, "\nx-beta: 1\n") {
+			t.Errorf("%s: stable %d, beta %d\n%s", header, stable.asked.Load(), beta.asked.Load(), body)
+		}
+	}
+}

@@ -24,9 +24,11 @@ var (
 // blueprints; Transform is what it reads.
 func TransformScript() string { return luaJSON + luaSteps + luaMessage }
 
-// transformFilter knows no operations by itself; a route has its own.
+// transformFilter knows no operations by itself; a route has its own. The route stays the
+// one that the client's request has: by default Envoy would choose again by the changed
+// one, and a request could come to a canary whose changes it did not get.
 func transformFilter() *luav3.Lua {
-	return &luav3.Lua{DefaultSourceCode: inline(TransformScript())}
+	return &luav3.Lua{DefaultSourceCode: inline(TransformScript()), ClearRouteCache: boolean(false)}
 }
 
 // Transform is what the script does for an endpoint; nil where that is nothing.
