@@ -22,7 +22,7 @@ func TestGeneratedBlueprintsAreAccepted(t *testing.T) {
 		t.Fatal(err)
 	}
 	samples := 60
-	if os.Getenv("SOAK") != "" {
+	if soak {
 		samples = 1500
 	}
 	g := newGenerator(t)

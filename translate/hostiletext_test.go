@@ -131,7 +131,7 @@ func (h *hostile) infect(t *testing.T, example []byte) (bp *blueprints.Blueprint
 
 // texts are some of all, other ones for each key: all of them for each with $SOAK.
 func (h *hostile) texts(n int) []string {
-	if os.Getenv("SOAK") != "" {
+	if soak {
 		return hostileTexts
 	}
 	out := []string{hostileTexts[0]}

@@ -2,6 +2,7 @@ package translate_test
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -21,6 +22,17 @@ import (
 	"backworks/envoy"
 	"backworks/translate"
 )
+
+var soak = os.Getenv("SOAK") != ""
+
+// fillers are so many endpoints that Envoy finds its routes in a tree.
+var fillers = func() string {
+	var s strings.Builder
+	for i := range 60 {
+		fmt.Fprintf(&s, "  - {path: /filler/%d, method: GET, handler: static, config: {static: {body: no}}}\n", i)
+	}
+	return s.String()
+}()
 
 // proxy is a real Envoy on the rendering of a blueprint.
 type proxy struct {
@@ -84,7 +96,12 @@ func parse(t testing.TB, blueprint string) *blueprints.Blueprint {
 	if err := result.Problems.Err(); err != nil {
 		t.Fatal(err)
 	}
-	return result.Set.Blueprints[0]
+	bp := result.Set.Blueprints[0]
+	if soak && !strings.Contains(blueprint, "/filler/") {
+		// In soak the routes of all are a tree.
+		bp.Endpoints = append(bp.Endpoints, parse(t, "endpoints:\n"+fillers).Endpoints...)
+	}
+	return bp
 }
 
 func start(t *testing.T, dir string, config *bootstrapv3.Bootstrap, admin envoy.Address) *proxy {

@@ -81,17 +81,13 @@ func TestTreeIsTheList(t *testing.T) {
 				headers := []string{"", `, headers: {X-Query: "{{query.x}}"}`}[min(1, i%5)]
 				list += fmt.Sprintf("  - {path: %q, %shandler: static, config: {static: {body: %q%s}}}\n", path, methods, path, headers)
 			}
-			filler := ""
-			for i := range 60 {
-				filler += fmt.Sprintf("  - {path: /filler/%d, method: GET, handler: static, config: {static: {body: no}}}\n", i)
-			}
-			if n := len(routesOf(t, list)); n == 0 {
+			if n := len(routesOf(t, list)); n == 0 && !soak {
 				t.Fatal("the list is a tree")
 			}
-			if n := len(routesOf(t, list+filler)); n > 0 {
+			if n := len(routesOf(t, list+fillers)); n > 0 {
 				t.Fatal("the tree is a list")
 			}
-			inList, inTree := serve(t, list, nil), serve(t, list+filler, nil)
+			inList, inTree := serve(t, list, nil), serve(t, list+fillers, nil)
 			statuses := map[int]int{}
 			for range 400 {
 				path, method := randomRequest(r, slices.Sorted(maps.Keys(seen))), []string{"GET", "GET", "POST", "DELETE", "HEAD"}[r.IntN(5)]
