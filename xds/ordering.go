@@ -77,6 +77,30 @@ func (s *stream) mayRemove(sub *subscription, now time.Time) waiting {
 	return s.stillNamed(sub, now)
 }
 
+// lingers says whether what is needless stays a while longer: see Options.Linger.
+func (s *stream) lingers(sub *subscription, gone []*Resource, now time.Time) waiting {
+	if s.server.linger == 0 || slices.ContainsFunc(gone, func(r *Resource) bool { return !r.lingers }) {
+		return waiting{}
+	}
+	l := &sub.leaving
+	if to := sub.goal(s.view); l.to != to {
+		l.to, l.since = to, now
+		if l.first.IsZero() {
+			l.first = now
+		}
+	}
+	until := l.since.Add(s.server.linger)
+	if last := l.first.Add(mostLingers * s.server.linger); last.Before(until) {
+		until = last
+	}
+	if !now.Before(until) {
+		*l = leaving{}
+		return waiting{}
+	}
+	s.lingering = true
+	return waiting{true, until}
+}
+
 // stillNamed holds clusters back from removal which a client has named, and not
 // unsubscribed from since. A gRPC client acknowledges routes when it has read them,
 // goes on with the old cluster until the new one's addresses are there, and then

@@ -1,6 +1,8 @@
 package xds
 
 import (
+	"fmt"
+	"slices"
 	"testing"
 	"time"
 )
@@ -217,4 +219,70 @@ func TestEndpointsFlow(t *testing.T) {
 		r.server.Overlay("", "", []*Resource{assignment("a", 2)})
 		c.want(typeEndpoint, "a")
 	})
+}
+
+// What is needless stays for the requests that are on their way to it; the client is synced
+// meanwhile. Where edits go on, it goes nevertheless.
+func TestLinger(t *testing.T) {
+	modes(t, func(t *testing.T, delta bool) {
+		const linger = 400 * time.Millisecond
+		r, c := startedRig(t, delta, Options{Linger: linger})
+		synced := func() bool {
+			n := r.server.Nodes()[0]
+			return n.Synced && !slices.ContainsFunc(n.Types, func(s TypeStatus) bool { return !s.Synced })
+		}
+		publish := func(i int) {
+			name := string(rune('b' + i))
+			r.publish(name, cluster(name, 0), assignment(name, 1), listener("l", 1), route("r", name))
+		}
+		publish(0)
+		if delta {
+			c.ack(c.want(typeCluster, "b"))
+		} else {
+			c.ack(c.want(typeCluster, "a", "b"))
+		}
+		c.ack(c.want(typeRoute, "r"), "r")
+		began := time.Now()
+		c.nothing()
+		until(t, "it is synced", synced)
+		if delta {
+			a := c.removed(typeCluster, "a")
+			c.ack(a)
+			c.ack(c.removed(typeEndpoint, "a"))
+		} else {
+			c.ack(c.want(typeCluster, "b"))
+		}
+		if waited := time.Since(began); waited < linger {
+			t.Errorf("it went after %v", waited)
+		}
+		until(t, "it is synced", synced)
+	})
+}
+
+// Under edits that never end what is needless goes after mostLingers times as long.
+func TestLingerEnds(t *testing.T) {
+	t.Parallel()
+	const linger = 200 * time.Millisecond
+	r, c := startedRig(t, true, Options{Linger: linger})
+	names, at := []string{"a"}, time.Time{}
+	for i := range 60 {
+		name := fmt.Sprint("b", i)
+		r.publish(name, cluster(name, 0), assignment(name, 1), listener("l", 1), route("r", name))
+		c.ack(c.want(typeCluster, name))
+		c.ack(c.want(typeRoute, "r"))
+		if at.IsZero() {
+			at = time.Now()
+		}
+		select {
+		case a := <-c.answers:
+			if waited := time.Since(at); a.url != typeCluster || !slices.Equal(a.removed, names) || waited < 2*linger {
+				t.Errorf("%s removed %v after %v", short(a.url), a.removed, waited)
+			}
+			return
+		case <-time.After(linger / 4):
+		}
+		names = append(names, name)
+		slices.Sort(names)
+	}
+	t.Error("nothing is ever removed")
 }

@@ -8,7 +8,7 @@ import (
 // advance brings the client nearer to its view, as far as it may go now: first all
 // that is added or changed, in order, then what is removed, in reverse.
 func (s *stream) advance() error {
-	s.wake = time.Time{}
+	s.wake, s.lingering = time.Time{}, false
 	if s.view == nil {
 		s.note(s.hold)
 		return nil
@@ -37,7 +37,7 @@ func (s *stream) push(sub *subscription, now time.Time) error {
 		s.resume(sub, goal)
 	}
 	if sub.arrived(s.view) && !sub.doubtful(goal) {
-		sub.heldSince = time.Time{}
+		sub.heldSince, sub.leaving = time.Time{}, leaving{}
 		if at := (holding{sub.sent, sub.names}); at != sub.noted && len(sub.unanswered) == 0 && sub.refused == nil {
 			sub.noted = at
 			s.noteHeld(sub)
@@ -54,7 +54,11 @@ func (s *stream) push(sub *subscription, now time.Time) error {
 	}
 	target := goal
 	if has := sub.has(); has != nil && has != goal && len(goal.since(has).gone) > 0 {
-		if w := s.mayRemove(sub, now); w.blocked {
+		w := s.mayRemove(sub, now)
+		if !w.blocked {
+			w = s.lingers(sub, goal.since(has).gone, now)
+		}
+		if w.blocked {
 			s.wakeAt(w.until)
 			target = goal.union(has)
 		}

@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
+	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
@@ -21,6 +22,7 @@ type Resource struct {
 	// others.
 	assignment string
 	private    bool // it holds a key
+	lingers    bool // see Options.Linger
 	concealer  *Concealer
 	// delta is the resource as field 2 of a DeltaDiscoveryResponse, tag included. It
 	// ends with what is field 2 of a DiscoveryResponse: sotw. Both are nil where a client
@@ -68,6 +70,12 @@ func NewResource(msg proto.Message, name, origin string) (*Resource, error) {
 			r.assignment = name
 		}
 	}
+	switch m := msg.(type) {
+	case *clusterv3.Cluster:
+		r.lingers = true
+	case *listenerv3.Listener:
+		r.lingers = m.GetInternalListener() != nil // only clusters lead there
+	}
 	if s, ok := msg.(*tlsv3.Secret); ok {
 		r.private = s.GetValidationContext() == nil // authorities are no secret
 	}
@@ -106,7 +114,7 @@ func (r *Resource) Concealing(c *Concealer) *Resource {
 
 // From returns the same resource, written at another place.
 func (r *Resource) From(origin string) *Resource {
-	out := &Resource{url: r.url, name: r.name, version: r.version, origin: origin, assignment: r.assignment, private: r.private, concealer: r.concealer, delta: r.delta, sotw: r.sotw, sum: r.sum}
+	out := &Resource{url: r.url, name: r.name, version: r.version, origin: origin, assignment: r.assignment, private: r.private, lingers: r.lingers, concealer: r.concealer, delta: r.delta, sotw: r.sotw, sum: r.sum}
 	out.first.Store(r.first.Load())
 	out.shown.Store(r.shown.Load())
 	return out

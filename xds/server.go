@@ -22,7 +22,9 @@ type Server struct {
 	log   hclog.Logger
 	group func(Node) (string, bool)
 	wait  time.Duration
-	grpc  *grpc.Server
+	// linger is Options.Linger.
+	linger time.Duration
+	grpc   *grpc.Server
 
 	permit    func(context.Context, Node) error
 	limits    Limits
@@ -47,7 +49,7 @@ type Server struct {
 // NewServer makes a server; nothing is published yet, and clients wait.
 func NewServer(o Options) *Server {
 	s := &Server{
-		log: o.Logger, group: o.Group, wait: o.LongestWait, permit: o.Permit, limits: o.Limits.orDefaults(),
+		log: o.Logger, group: o.Group, wait: o.LongestWait, linger: o.Linger, permit: o.Permit, limits: o.Limits.orDefaults(),
 		loads: loads{every: o.LoadEvery},
 	}
 	if s.log == nil {

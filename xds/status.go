@@ -100,7 +100,7 @@ func (s *stream) settle() {
 	all := true
 	s.mu.Lock()
 	for _, sub := range s.inOrder {
-		sub.status.Synced = sub.settled(s.view)
+		sub.status.Synced = sub.settled(s.view) || s.lingering && sub.leftOver(s.view)
 		all = all && sub.status.Synced
 	}
 	for _, r := range order {

@@ -49,6 +49,7 @@ type stream struct {
 	announced bool
 	nonces    uint64
 	wake      time.Time // when to try again; zero: when something happens
+	lingering bool      // something needless is still there: see Options.Linger
 }
 
 // serve is the life of a stream.

@@ -26,6 +26,7 @@ type subscription struct {
 	noted       holding     // what the status tells already
 	heldSince   time.Time   // when a change began to wait for another type
 	namedSince  time.Time   // since when nothing but the subscription is against a removal
+	leaving     leaving     // what is needless, and still there
 	nonce       string      // of the last response
 
 	refused *refused // nil: nothing is in doubt
@@ -34,6 +35,13 @@ type subscription struct {
 	// first and last are when responses were sent; held is what CSDS tells.
 	first, last time.Time
 	held        held
+}
+
+// leaving is what requests on their way may still need: since when it would be removed to
+// come to a set, and since when anything would be.
+type leaving struct {
+	to           *set
+	since, first time.Time
 }
 
 // holding is what a client has of a set.
@@ -147,6 +155,12 @@ func (sub *subscription) goal(v *view) *set {
 // settled says that the client has acknowledged all of the view.
 func (sub *subscription) settled(v *view) bool {
 	return sub.arrived(v) && len(sub.unanswered) == 0 && sub.refused == nil
+}
+
+// leftOver says that nothing is between the client and the view but what it has too much.
+func (sub *subscription) leftOver(v *view) bool {
+	return sub.sent != nil && sub.sentNames == sub.names && sub.again == nil && len(sub.goal(v).since(sub.sent).put) == 0 &&
+		len(sub.unanswered) == 0 && sub.refused == nil
 }
 
 // arrived says that the client was sent all of the view.

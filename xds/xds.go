@@ -36,6 +36,9 @@ const (
 	// resumeWait is how long a client that came back may take to name all the types
 	// it subscribes to, before what is gone is removed. Envoy names them in one go.
 	resumeWait = 500 * time.Millisecond
+	// mostLingers is how many times Options.Linger what is needless stays under edits
+	// that go on and on.
+	mostLingers = 4
 	// maxUnanswered is how many responses of a type a client may leave unanswered
 	// before it must answer one. Envoy answers all but CDS at once; the limit bounds
 	// what is kept for a client which reads but never answers.
@@ -77,6 +80,13 @@ type Options struct {
 	// client that does not answer gets routes later; shorter: requests may meet
 	// clusters that are not ready.
 	LongestWait time.Duration
+	// Linger is how long clusters, and listeners inside Envoy that only clusters lead to, are
+	// still there when the client has acknowledged that nothing names them any more: a
+	// request that is on its way through the filters, or between two tries, has its route
+	// already, and without the cluster gets a 503. Where others become needless meanwhile
+	// it begins anew, up to mostLingers times. A client that only these are left to be
+	// removed of is synced. Default 0: none.
+	Linger time.Duration
 	// TLS is for connections that do not come by a Unix socket; nil: plaintext.
 	TLS *TLS
 	// Permit says whether the peer of a call (see PeerOf) may act for a node: be sent

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"strings"
+	"time"
 
 	oklog "github.com/oklog/run"
 	"github.com/spf13/pflag"
@@ -87,9 +88,13 @@ func (f *startFlags) beyond(address string) error {
 	return fmt.Errorf("xDS on %s can be reached from other machines: give --xds-cert and --xds-key, or say --xds-insecure", address)
 }
 
+// linger is longer than nearly all requests spend in filters, a body that is sent slowly
+// aside.
+const linger = 5 * time.Second
+
 // secure makes what guards xDS.
 func (s *service) secure() (xds.Options, error) {
-	o := xds.Options{Limits: s.xds.limits}
+	o := xds.Options{Limits: s.xds.limits, Linger: linger}
 	if s.xds.files.Certificate == "" {
 		return o, nil
 	}
