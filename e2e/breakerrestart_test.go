@@ -5,10 +5,13 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"backworks/envoy"
 )
 
 // TestOpenOverRestarts: whoever is started anew, an open breaker is open for the rest of
@@ -114,7 +117,7 @@ func TestManagementServerIsAwayWhile(t *testing.T) {
 					t.Errorf("%d requests failed unseen", failed)
 				}
 			} else {
-				s.until("it is kept", func() bool { return s.keeps("Open") })
+				s.until("it is kept, and Envoy knows", func() bool { return s.keeps("Open") && s.holdsOut(b.url) })
 				p.kill(syscall.SIGKILL)
 				asked, since := b.asked.Load(), time.Now()
 				s.until("its time is over", func() bool { return time.Since(since) > recovery()+recovery()/3 })
@@ -129,6 +132,21 @@ func TestManagementServerIsAwayWhile(t *testing.T) {
 			l.end(t)
 		})
 	}
+}
+
+// holdsOut says that the Envoy was told to give a target nothing.
+func (s *site) holdsOut(target string) bool {
+	s.Helper()
+	address, err := envoy.AdminSocket(s.path("s"))
+	if err != nil {
+		s.Fatal(err)
+	}
+	a := envoy.NewAdmin(address)
+	defer a.Close()
+	clusters, err := a.Clusters(s.Context())
+	return err == nil && slices.ContainsFunc(clusters, func(c envoy.Cluster) bool {
+		return slices.ContainsFunc(c.Hosts, func(h envoy.Host) bool { return "http://"+h.Address == target && h.EDSHealth == "UNHEALTHY" })
+	})
 }
 
 // keeps says that the state dir has a breaker in the state.
