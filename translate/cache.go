@@ -91,7 +91,7 @@ func (b *builder) checkCache(e *blueprints.Endpoint) {
 }
 
 // cached are the routes of an endpoint's requests that the cache may answer, then those of
-// requests that it could not; own are the endpoint's, which say bypass afterwards.
+// requests that it could not; own are the endpoint's, which note a bypass afterwards.
 func (b *builder) cached(e *blueprints.Endpoint, own []*routev3.Route) []*routev3.Route {
 	b.checkCache(e)
 	c := b.cache(e)
@@ -100,7 +100,8 @@ func (b *builder) cached(e *blueprints.Endpoint, own []*routev3.Route) []*routev
 	}
 	missed := b.missed(own)
 	for _, r := range own {
-		r.ResponseHeadersToAdd = append(slices.Clone(r.ResponseHeadersToAdd), only(c.StatusHeader, "bypass"))
+		b.switchOn(r, cacheNoteFilter)
+		r.ResponseHeadersToAdd = append(slices.Clone(r.ResponseHeadersToAdd), only(c.StatusHeader, cacheSaid))
 	}
 	ask := b.askCache(e, c, generation(b.bp, missed))
 	return slices.Concat(b.guarded(e, []*routev3.Route{ask}), missed, b.guarded(e, own))

@@ -16,6 +16,7 @@ import (
 	headertometadatav3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/header_to_metadata/v3"
 	luav3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/lua/v3"
 	routerv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/router/v3"
+	setmetadatav3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/set_metadata/v3"
 	statefulv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/stateful_session/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 	filecachev3 "github.com/envoyproxy/go-control-plane/envoy/extensions/http/cache/file_system_http_cache/v3"
@@ -25,6 +26,7 @@ import (
 	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
 	typev3 "github.com/envoyproxy/go-control-plane/envoy/type/v3"
 	"google.golang.org/protobuf/types/known/anypb"
+	"google.golang.org/protobuf/types/known/structpb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"backworks/blueprints"
@@ -34,6 +36,11 @@ const (
 	// cacheListener is inside Envoy, and cacheCluster leads to it.
 	cacheListener = "proxy_cache"
 	cacheCluster  = reserved + "cache"
+
+	// Where the scripts note what the cache said: hit or miss.
+	cacheNotes  = "backworks.cache"
+	cacheResult = "result"
+	cacheSaid   = "%DYNAMIC_METADATA(" + cacheNotes + ":" + cacheResult + ")%"
 
 	// Hops inside the process are not bounded: what clients may do is, at their listener.
 	hopLimit = 1 << 30
@@ -54,10 +61,20 @@ func (b *builder) cacheFilters() []*hcmv3.HttpFilter {
 	}
 	return []*hcmv3.HttpFilter{
 		b.filter(cacheHeaderFilter, removal(nil)),
+		off(b.filter(cacheNoteFilter, passedBy())),
 		// By default the key would choose another route.
 		off(b.filter(cacheKeyFilter, &luav3.Lua{DefaultSourceCode: inline(cacheKeyScript), ClearRouteCache: boolean(false)})),
 		off(b.filter(cacheFilter, b.store())),
 	}
+}
+
+// passedBy notes of a request that the cache is not asked, as the script notes of others
+// what it said. Of a request that was refused before there is no note.
+func passedBy() *setmetadatav3.Config {
+	return &setmetadatav3.Config{Metadata: []*setmetadatav3.Metadata{{
+		MetadataNamespace: cacheNotes,
+		Value:             &structpb.Struct{Fields: map[string]*structpb.Value{cacheResult: structpb.NewStringValue("bypass")}},
+	}}}
 }
 
 // store keeps answers in files: Envoy's store in memory has no bound. The key has all that
@@ -204,13 +221,13 @@ func (b *builder) cacheHopCluster() *clusterv3.Cluster {
 	}
 }
 
-// cacheCounts count what the cache said, by endpoint.
+// cacheCounts count what the cache said, and what passed it by, by endpoint.
 func (b *builder) cacheCounts() *accesslogv3.AccessLog {
 	return &accesslogv3.AccessLog{
 		Name: "envoy.access_loggers.stats",
 		Filter: &accesslogv3.AccessLogFilter{FilterSpecifier: &accesslogv3.AccessLogFilter_MetadataFilter{MetadataFilter: &accesslogv3.MetadataFilter{
 			Matcher: &matcherv3.MetadataMatcher{
-				Filter: "backworks.cache", Path: []*matcherv3.MetadataMatcher_PathSegment{segment("result")},
+				Filter: cacheNotes, Path: []*matcherv3.MetadataMatcher_PathSegment{segment(cacheResult)},
 				Value: &matcherv3.ValueMatcher{MatchPattern: &matcherv3.ValueMatcher_PresentMatch{PresentMatch: true}},
 			},
 			MatchIfKeyNotFound: boolean(false),
@@ -220,7 +237,7 @@ func (b *builder) cacheCounts() *accesslogv3.AccessLog {
 			StatsScope: &typev3.Scope{Prefix: "backworks_cache"},
 			Counters: []*statsv3.Config_Counter{{
 				Stat: &statsv3.Config_Stat{Name: "requests", Tags: []*statsv3.Config_Tag{
-					{Name: "result", ValueFormat: "%DYNAMIC_METADATA(backworks.cache:result)%"},
+					{Name: "result", ValueFormat: cacheSaid},
 					{Name: "endpoint", ValueFormat: "%ROUTE_NAME%"},
 				}},
 				ValueFixed: wrapperspb.UInt64(1),

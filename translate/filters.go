@@ -42,6 +42,7 @@ const (
 
 	cacheFilter       = "envoy.filters.http.cache"
 	cacheHeaderFilter = "backworks.cache.headers" // of the type header_mutation
+	cacheNoteFilter   = "backworks.cache.note"    // of the type set_metadata
 	cacheKeyFilter    = "backworks.cache.key"     // of the type lua, as the next
 	cacheFillFilter   = "backworks.cache.fill"
 )

@@ -123,9 +123,10 @@ local function another(handle)
 end
 
 function envoy_on_response(handle)
-  local headers = handle:headers()
   local notes = handle:streamInfo():dynamicMetadata()
-  local mine = notes:get("backworks.cache") or {}
+  local mine = notes:get("backworks.cache")
+  if not mine then return end -- the request was refused before it came here
+  local headers = handle:headers()
   local nonce, result = headers:get("x-backworks-nonce"), "miss"
   if nonce and nonce ~= mine.nonce then
     result = "hit"
