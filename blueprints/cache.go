@@ -11,7 +11,7 @@ type cacheSpec struct {
 	policySpec
 	cacheUse
 	Directory  str     `yaml:"directory,path" doc:"Where Envoy keeps answers: a directory that it may write to; backworks start makes it for its own Envoy, elsewhere it must be there, since without it nothing is kept. It must be this Envoy's alone, since what stands there is served: no other Envoy's, and not writable by others."`
-	MaxSize    size    `yaml:"max_size" default:"256MiB" doc:"What all kept answers may take; the oldest go first."`
+	MaxSize    size    `yaml:"max_size" default:"256MiB" doc:"What all kept answers may take; the oldest go first. An answer of more than half of it is not kept."`
 	MaxEntries integer `yaml:"max_entries" default:"100000" min:"1" max:"100000000" doc:"How many answers are kept."`
 }
 

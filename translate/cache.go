@@ -125,7 +125,7 @@ func (b *builder) askCache(e *blueprints.Endpoint, c *blueprints.Cache, generati
 
 // cacheable matches the requests that the cache may answer.
 func cacheable(e *blueprints.Endpoint, c *blueprints.Cache) (out []*routev3.HeaderMatcher) {
-	none := slices.Concat([]string{missedHeader, "Upgrade", "Content-Length", "Transfer-Encoding", "Range"}, c.BypassHeaders)
+	none := slices.Concat([]string{missedHeader, "Upgrade", "Content-Length", "Transfer-Encoding", "Range", "Last-Event-ID"}, c.BypassHeaders)
 	cookies := c.BypassCookies
 	if c.Cookies == nil {
 		none = append(none, "Cookie")
@@ -162,6 +162,11 @@ func cacheable(e *blueprints.Endpoint, c *blueprints.Cache) (out []*routev3.Head
 	return out
 }
 
+// largestPart is what part of all room an answer may take at most. Envoy itself has no bound
+// for one: it throws out the oldest until the rest fits, which for one that is larger than
+// the room are all.
+const largestPart = 2
+
 // cacheRules are what the scripts go by.
 func cacheRules(c *blueprints.Cache, generation string) *structpb.Struct {
 	vary := make([]string, len(c.Vary))
@@ -173,6 +178,7 @@ func cacheRules(c *blueprints.Cache, generation string) *structpb.Struct {
 		"status":     structpb.NewStringValue(strings.ToLower(c.StatusHeader)),
 		"vary":       textList(vary),
 		"varies":     structpb.NewStringValue(strings.Join(vary, ",")),
+		"largest":    structpb.NewStringValue(strconv.FormatInt(c.MaxSize/largestPart, 10)),
 	}}
 	if c.Query != nil {
 		s.Fields["query"] = textList(c.Query)

@@ -157,6 +157,7 @@ func TestCacheNeverKeeps(t *testing.T) {
 		{"bypass", "GET", "/a", "Authorization: Bearer 1"},
 		{"bypass", "GET", "/a", "Proxy-Authorization: Basic 1"},
 		{"bypass", "GET", "/a", "Range: bytes=0-1"},
+		{"bypass", "GET", "/a", "Last-Event-ID: 7"},
 		{"bypass", "GET", "/part", "X-Preview: 1"},
 		{"bypass", "GET", "/part", "Cookie: a=b; session=1"},
 		{"bypass", "GET", "/part?q=1&debug"},

@@ -26,6 +26,7 @@ function envoy_on_request(handle)
   note("ttl", headers:get("x-backworks-ttl") or "")
   note("drop", headers:get("x-backworks-drop") or "")
   note("vary", headers:get("x-backworks-vary") or "")
+  note("largest", headers:get("x-backworks-largest") or "")
   for name in pairs(headers) do
     if not passes[name] and not kept[name] then gone[#gone + 1] = name end
   end
@@ -48,6 +49,9 @@ end
 -- How many seconds an answer may be kept; nil: not at all.
 local function lifetime(headers, notes, control)
   if headers:get(":status") ~= "200" or headers:get("set-cookie") or headers:get("content-range") then return nil end
+  if (tonumber(headers:get("content-length") or "") or 0) > (tonumber(notes.largest) or 0) then return nil end
+  -- It may have no end, and would be written for as long as the client stays.
+  if (headers:get("content-type") or ""):lower():find("^%s*text/event%-stream") then return nil end
   local said = directives(control or "")
   for _, name in ipairs({"private", "no-store", "no-cache"}) do
     if said[name] then return nil end

@@ -101,6 +101,7 @@ function envoy_on_request(handle)
   hand("path", path)
   hand("keep", table.concat(kept, ","))
   hand("vary", context:get("varies"))
+  hand("largest", context:get("largest"))
   hand("client", address(handle:streamInfo():downstreamRemoteAddress()))
   if context:get("ttl") then hand("ttl", context:get("ttl")) end
   if context:get("drop") then hand("drop", "1") end
