@@ -2,6 +2,9 @@ package translate
 
 import (
 	"cmp"
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
 	"slices"
 
 	accesslogv3 "github.com/envoyproxy/go-control-plane/envoy/config/accesslog/v3"
@@ -85,14 +88,27 @@ func (b *builder) store() *cachev3.CacheConfig {
 		b.problem(b.cachePosition(), "cache needs plugins.cache.config.directory: where Envoy keeps answers, such as /var/cache/backworks")
 		c.Directory = "/" // which is not used
 	}
-	return &cachev3.CacheConfig{TypedConfig: b.typed(&filecachev3.FileSystemHttpCacheConfig{
+	m := &filecachev3.FileSystemHttpCacheConfig{
 		ManagerConfig: &asyncfilesv3.AsyncFileManagerConfig{ManagerType: &asyncfilesv3.AsyncFileManagerConfig_ThreadPool_{
 			ThreadPool: &asyncfilesv3.AsyncFileManagerConfig_ThreadPool{ThreadCount: cacheThreads},
 		}},
-		CachePath:          c.Directory,
 		MaxCacheSizeBytes:  wrapperspb.UInt64(uint64(c.MaxSize)),
 		MaxCacheEntryCount: wrapperspb.UInt64(uint64(c.MaxEntries)),
-	})}
+	}
+	m.CachePath = spelled(c.Directory, pack(m).Value)
+	return &cachev3.CacheConfig{TypedConfig: b.typed(m)}
+}
+
+// spelled is a directory in one of many spellings, by the settings that it is used with.
+// Envoy refuses other settings for a path that it still uses, until the last connection of
+// the listener before the edit is gone; it takes two spellings for two stores, which get
+// along in one directory as those of two Envoys do.
+func spelled(directory string, settings []byte) string {
+	sum := sha256.Sum256(settings)
+	for _, bit := range fmt.Sprintf("%016b", binary.BigEndian.Uint16(sum[:])) {
+		directory += map[rune]string{'0': "/", '1': "/."}[bit]
+	}
+	return directory
 }
 
 // cacheHop is the second hop: what is between the cache and the targets.
