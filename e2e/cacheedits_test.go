@@ -15,13 +15,15 @@ func TestCacheEditsLoseNothing(t *testing.T) {
 	b := newBackend(s, "one")
 	dir := t.TempDir()
 	text := func(i int) string {
-		cache := fmt.Sprintf("{config: {directory: %q, ttl: 30}}", dir)
+		cache := fmt.Sprintf("  cache: {config: {directory: %q, ttl: 30}}\n", dir)
 		own := ""
 		switch i % 5 {
 		case 0:
-			cache = "{enabled: false}"
+			if cache = "  cache: {enabled: false}\n"; i%2 == 0 {
+				cache = "" // the plugin is taken out
+			}
 		case 2:
-			cache = fmt.Sprintf("{config: {directory: %q, ttl: 30, vary: [X-%d], cookies: []}}", dir, i)
+			cache = fmt.Sprintf("  cache: {config: {directory: %q, ttl: 30, vary: [X-%d], cookies: []}}\n", dir, i)
 		case 3:
 			own = ", config: {cache: {ttl: 5}}"
 		case 4: // the store itself, also in another place
@@ -29,13 +31,12 @@ func TestCacheEditsLoseNothing(t *testing.T) {
 			if i%10 == 9 {
 				place = t.TempDir()
 			}
-			cache = fmt.Sprintf("{config: {directory: %q, ttl: 30, max_entries: %d}}", place, 100+i)
+			cache = fmt.Sprintf("  cache: {config: {directory: %q, ttl: 30, max_entries: %d}}\n", place, 100+i)
 		}
 		return fmt.Sprintf(`server: {host: 127.0.0.1, port: %d}
 plugins:
   proxy: {config: {targets: [{url: %q, retry_attempts: 1}], transform_response: {headers: {X-Edit: "%d"}}}}
-  cache: %s
-endpoints:
+%sendpoints:
   - {path: /a, method: GET%s}
   - {path: /b, method: GET}
   - {path: /metrics, method: GET, handler: metrics}
