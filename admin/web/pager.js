@@ -1,6 +1,6 @@
 // Search, sort and pages for lists of any length.
 
-import { el, say, debounce } from "./dom.js";
+import { el, mark, say, debounce } from "./dom.js";
 
 /** search makes a labelled search field that calls back when typing pauses. */
 export function search(label, change) {
@@ -37,8 +37,9 @@ export class Pager {
     this.page = Math.min(Math.max(0, this.page), pages - 1);
     const from = this.page * this.size;
     this.node.hidden = pages === 1;
-    this.before.disabled = this.page === 0;
-    this.after.disabled = this.page === pages - 1;
+    // Not disabled, which would take the focus from who walks by keyboard. A step too far is none.
+    mark(this.before, "aria-disabled", this.page === 0);
+    mark(this.after, "aria-disabled", this.page === pages - 1);
     say(this.where, `${from + 1} to ${Math.min(list.length, from + this.size)} of ${list.length}`);
     return list.slice(from, from + this.size);
   }

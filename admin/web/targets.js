@@ -11,7 +11,7 @@ const size = 24; // cards on a page
 
 const orders = {
   state: (a, b) => rank(a) - rank(b) || a.at - b.at,
-  blueprint: (a, b) => a.at - b.at,
+  pool: (a, b) => a.at - b.at, // pools by name, the targets of each as they are written
   name: (a, b) => a.name.localeCompare(b.name, undefined, { numeric: true }) || a.at - b.at,
   rate: (a, b) => (b.rate ?? -1) - (a.rate ?? -1) || a.at - b.at,
   errors: (a, b) => (b.errorRate ?? -1) - (a.errorRate ?? -1) || a.at - b.at,
@@ -24,7 +24,7 @@ export class Targets extends List {
   constructor(section, feed) {
     super(section, size, "targets", [
       ["only", "Show", [["", "all states"], ["well", "healthy"], ["out", "held out or on trial"], ["pending", "pending"], ["unknown", "unknown"]]],
-      ["order", "Order", [["state", "worst first"], ["blueprint", "as in the blueprint"], ["name", "by name"], ["rate", "busiest first"], ["errors", "most errors first"]]],
+      ["order", "Order", [["state", "worst first"], ["pool", "by pool"], ["name", "by name"], ["rate", "busiest first"], ["errors", "most errors first"]]],
     ]);
     this.feed = feed;
     this.cards = section.querySelector(".cards");
