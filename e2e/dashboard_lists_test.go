@@ -112,7 +112,14 @@ func TestDashboardLists(t *testing.T) {
 	down.sick.Store(false)
 	b.says("#targets .pager", "1 to 24 of 300")
 
-	// By keyboard to both ends, where the focus stays on the pager.
+	b.ends()
+	l.end(t)
+	b.quiet(p.admin)
+}
+
+// ends walks by keyboard to both ends of 300 targets, where the focus stays on the pager.
+func (b *browser) ends() {
+	b.Helper()
 	b.do(chromedp.Focus(chromedp.CSS(next)))
 	for range 12 {
 		b.do(chromedp.KeyEvent("\r"))
@@ -127,8 +134,6 @@ func TestDashboardLists(t *testing.T) {
 	}
 	b.says("#targets .pager", "1 to 24 of 300")
 	b.until("the focus stays at the beginning", `document.activeElement.closest("#targets .pager")`)
-	l.end(t)
-	b.quiet(p.admin)
 }
 
 // TestDashboardFiltersEvents: by kind, by what is typed, and page by page.
