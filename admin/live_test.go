@@ -214,15 +214,18 @@ func TestTargetMetrics(t *testing.T) {
 	of := `{blueprint="/x/main.yaml",node="edge-1",pool="default",target="a"} `
 	for _, line := range []string{
 		"backworks_target_requests_total" + of + "4", "backworks_target_healthy" + of + "1", "backworks_target_seen_share_ratio" + of + "1",
+		"backworks_target_drained" + of + "1",
 		`backworks_pool_answers_total{blueprint="/x/main.yaml",class="2xx",pool="default"} 4`,
 		`backworks_pool_response_seconds{blueprint="/x/main.yaml",percentile="99",pool="default"} 0.004`,
 		`backworks_endpoint_requests_total{blueprint="/x/main.yaml",endpoint="GET /a"} 4`,
+		`backworks_envoy_requests_total{address="",node="edge-1"} 4`, `backworks_envoy_active_requests{address="",node="edge-1"} 4`,
+		`backworks_envoy_active_connections{address="",node="edge-1"} 4`, `backworks_envoy_restarts_total{address="",node="edge-1"} 0`,
 	} {
 		if !strings.Contains(body, "\n"+line+"\n") {
 			t.Errorf("no line %s", line)
 		}
 	}
-	if strings.Contains(body, `target="b"`) || strings.Contains(body, "NaN") {
+	if strings.Contains(body, `target="b"`) || strings.Contains(body, `node="edge-2"} `) || strings.Contains(body, "NaN") {
 		t.Errorf("what nobody knows is told: %s", body)
 	}
 	var got figuresAnswer

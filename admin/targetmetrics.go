@@ -6,7 +6,7 @@ import (
 	"backworks/fleet"
 )
 
-// What the page shows of targets, pools and endpoints. blueprint is its main file, node
+// What the page shows of targets, pools, endpoints and Envoys. blueprint is its main file, node
 // the Envoy that tells; a target of which none tells has no series.
 var (
 	targetRequests    = targetDesc("requests_total", "Requests sent to the target, each try of one.")
@@ -20,6 +20,13 @@ var (
 	targetHealthy     = targetDesc("healthy", "Whether it is given requests.")
 	targetEjected     = targetDesc("ejected", "Whether it is held out for its failures.")
 	targetFailedCheck = targetDesc("failed_check", "Whether it is held out by its health checks.")
+	targetDrained     = targetDesc("drained", "Whether it was drained by hand.")
+
+	// Of Envoys that are not asked for all their statistics these are all there is.
+	envoyRequests    = desc("envoy_requests_total", "Requests of clients that came to this Envoy.", "node", "address")
+	envoyActive      = desc("envoy_active_requests", "Requests of clients under way in this Envoy.", "node", "address")
+	envoyConnections = desc("envoy_active_connections", "Connections that clients have open to this Envoy.", "node", "address")
+	envoyRestarts    = desc("envoy_restarts_total", "How often this Envoy was seen to have started anew.", "node", "address")
 
 	poolFlow     = flowDescsOf("pool")
 	endpointFlow = flowDescsOf("endpoint")
@@ -50,7 +57,7 @@ func (d flowDescs) all() []*prometheus.Desc {
 func targetDescs() []*prometheus.Desc {
 	all := []*prometheus.Desc{
 		targetRequests, targetSuccesses, targetFailures, targetTimeouts, targetActive, targetConnections, targetWanted, targetSeen, targetHealthy,
-		targetEjected, targetFailedCheck,
+		targetEjected, targetFailedCheck, targetDrained, envoyRequests, envoyActive, envoyConnections, envoyRestarts,
 	}
 	return append(append(all, poolFlow.all()...), endpointFlow.all()...)
 }
@@ -67,14 +74,9 @@ func (o Options) collectTargets(emit emitter) {
 		emit.known(targetSuccesses, x.Successes, labels...)
 		emit.known(targetFailures, x.Failures, labels...)
 		emit.known(targetTimeouts, x.Timeouts, labels...)
-		for _, g := range []struct {
-			*prometheus.Desc
-			value *uint64
-		}{{targetActive, x.Active}, {targetConnections, x.Connections}} {
-			if g.value != nil {
-				emit.gauge(g.Desc, float64(*g.value), labels...)
-			}
-		}
+		emit.level(targetActive, x.Active, labels...)
+		emit.level(targetConnections, x.Connections, labels...)
+		emit.gauge(targetDrained, truth(x.Drained), labels...)
 		emit.figure(targetWanted, x.ShareWanted, labels...)
 		emit.figure(targetSeen, x.ShareSeen, labels...)
 		if x.Health != fleet.Unknown {
@@ -88,6 +90,15 @@ func (o Options) collectTargets(emit emitter) {
 	}
 	for _, x := range t.Endpoints {
 		endpointFlow.collect(emit, x, x.Endpoint)
+	}
+	for _, x := range t.Envoys {
+		if x.Requests == nil {
+			continue
+		}
+		emit.known(envoyRequests, x.Requests, x.Node, x.Address)
+		emit.level(envoyActive, x.Active, x.Node, x.Address)
+		emit.level(envoyConnections, x.Connections, x.Node, x.Address)
+		emit.counter(envoyRestarts, float64(x.Restarts), x.Node, x.Address)
 	}
 }
 
@@ -117,6 +128,13 @@ func (d flowDescs) collect(emit emitter, x fleet.FlowFigures, name string) {
 func (to emitter) known(d *prometheus.Desc, value *uint64, labels ...string) {
 	if value != nil {
 		to.counter(d, float64(*value), labels...)
+	}
+}
+
+// level gives a gauge that has a value.
+func (to emitter) level(d *prometheus.Desc, value *uint64, labels ...string) {
+	if value != nil {
+		to.gauge(d, float64(*value), labels...)
 	}
 }
 
