@@ -57,7 +57,7 @@ function bar() {
 function paint(row, t, top) {
   const [name, track, seen, wanted] = row.children;
   say(name, t.name);
-  mark(name, "title", t.url);
+  mark(name, "title", `${t.name} · ${t.url}`);
   mark(row, "data-state", t.is.state);
   track.firstChild.style.setProperty("--share", String(Math.min(1, (t.share ?? 0) / top)));
   track.lastChild.style.setProperty("--share", String(Math.min(1, t.wanted / top)));

@@ -50,7 +50,7 @@ export class Envoys extends List {
   progress(node, b) {
     const [head, facts, why, details, buttons] = node.children;
     const r = b.rollout;
-    say(head.firstChild, `${b.name || base(b.file)} (${base(b.file)})`);
+    say(head.firstChild, b.name ? `${b.name} (${base(b.file)})` : base(b.file));
     say(head.lastChild, r.stage);
     mark(head.lastChild, "data-tone", stages[r.stage] ?? "busy");
     const on = r.nodes.length ? `, first on ${r.nodes.slice(0, 3).join(", ")}${r.nodes.length > 3 ? ` and ${r.nodes.length - 3} more` : ""}` : "";
@@ -67,7 +67,7 @@ export class Envoys extends List {
 
 function envoy(n) {
   return el("article", { class: "card node" },
-    el("header", {}, el("div", { class: "who" }, el("h3", {}, n.id), el("p", { class: "muted" })), el("span", { class: "pill" })),
+    el("header", {}, el("div", { class: "who" }, el("h3", { title: n.id }, n.id), el("p", { class: "muted" })), el("span", { class: "pill" })),
     el("ul", { class: "types" }), el("p", { class: "asked" }), el("ul", { class: "refused" }));
 }
 

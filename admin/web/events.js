@@ -21,7 +21,7 @@ export class Events extends List {
     const list = all
       .filter((e) => !this.kind || e.kind === this.kind || this.kind === "ejection" && e.kind === "uneject")
       .filter((e) => this.found(e.subject, e.node, e.text));
-    keyed(this.log, this.pager.cut(list), (e) => e.id, row);
+    keyed(this.log, this.pager.cut(list), (e) => `${e.id} ${e.at}`, row);
     this.empty.hidden = list.length > 0;
     say(this.empty, all.length ? "No event is like that." : "Nothing has happened yet.");
   }

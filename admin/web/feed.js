@@ -37,10 +37,10 @@ export class Feed {
     }
   }
 
-  // forget ends what is sent; it is asked for anew, with five minutes of before.
+  // forget ends what is sent, and keeps what was; it is asked for anew, with five minutes
+  // of before.
   forget() {
     this.state.telemetry?.close();
-    this.state.telemetry = null;
   }
 
   /** now asks at once. */
@@ -58,7 +58,8 @@ export class Feed {
     const s = this.state;
     try {
       if (!this.pages) this.pages = await this.text("", "text/plain");
-      if (!s.telemetry && this.has("/api/v1/telemetry")) {
+      if (s.telemetry?.closed && !this.has("/api/v1/telemetry")) s.telemetry = null;
+      if ((!s.telemetry || s.telemetry.closed) && this.has("/api/v1/telemetry")) {
         s.telemetry = new Telemetry(await this.json("api/v1/telemetry?window=300"));
         if (this.has("/api/v1/stream")) s.telemetry.follow(here + "api/v1/stream", () => (this.asked = 0));
       } else if (s.telemetry && !s.telemetry.followed) {

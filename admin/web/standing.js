@@ -46,7 +46,8 @@ function envoys(nodes) {
 }
 
 function sidecar(s) {
-  const why = s.reason && s.reason !== "no Envoy is connected" ? [s.reason] : [];
+  const said = s.reason === "no Envoy is connected" || s.problems.some((p) => p.severity === "error"); // in lines of their own
+  const why = s.reason && !said ? [s.reason] : [];
   return s.sidecar ? [...why, `The Envoy that is run here: ${s.sidecar.phase}`] : why;
 }
 
@@ -72,7 +73,7 @@ export function show(state, model) {
   mark(link, "data-state", state.lost ? "lost" : state.at ? "live" : "loading");
   say(link, state.lost ? "disconnected" : state.at ? "live" : "connecting");
   const s = state.status;
-  say(document.getElementById("version"), s?.version ?? "");
+  say(document.getElementById("version"), s && s.version !== "unknown" ? s.version : "");
   const rates = model.targets.filter((t) => t.rate !== null);
   const total = rates.length ? rates.reduce((n, t) => n + t.rate, 0) : null;
   const blueprint = s?.blueprints.length === 1 ? `${base(s.blueprints[0].file)} ${short(s.blueprints[0].version)}` : s ? plural(s.blueprints.length, "blueprint") : "–";

@@ -47,7 +47,7 @@ export class Targets extends List {
     const button = (to) => el("button", { type: "button", class: to, "aria-label": `${switches[to][0]} ${t.name}`, click: () => confirm(`${switches[to][0]} ${t.name}?`, switches[to][1], switches[to][0],
       () => this.feed.act("api/v1/switch", { blueprint: t.blueprint, pool: t.pool, target: t.name, to })) }, switches[to][0]);
     return el("article", { class: "card" },
-      el("header", {}, breaker(), el("div", { class: "who" }, el("h3", {}, t.name), el("p", { class: "muted url" })), el("span", { class: "pill" })),
+      el("header", {}, breaker(), el("div", { class: "who" }, el("h3", { title: t.name }, t.name), el("p", { class: "muted url" })), el("span", { class: "pill" })),
       el("p", { class: "why" }),
       el("dl", { class: "figures" }),
       el("div", { class: "buttons" }, ...Object.keys(switches).map(button)));

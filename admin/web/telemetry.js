@@ -9,6 +9,7 @@ export class Telemetry {
   series = new Map(); // of pools and endpoints, by row: [{at, rate, errors, p50, p95, p99}]
   events = [];
   followed = false;
+  closed = false; // what it has is from before
 
   constructor(answer) {
     this.take(answer);
@@ -40,6 +41,8 @@ export class Telemetry {
 
   close() {
     this.source?.close();
+    this.followed = false;
+    this.closed = true;
   }
 
   /** take replaces all rows. */
