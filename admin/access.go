@@ -104,6 +104,13 @@ func (t *Token) now() [sha256.Size]byte {
 	return sum
 }
 
+// scripted tells whether a page asks, by fetch or for events. A browser would put a question
+// for the password over it, again and again, each gone before it is answered: the page says
+// what to do itself.
+func scripted(r *http.Request) bool {
+	return r.Header.Get("X-Requested-With") != "" || r.Header.Get("Accept") == "text/event-stream"
+}
+
 // admitted lets pass who shows the token, and everybody to what load balancers and,
 // where that is wanted, Prometheus ask.
 func (p *pages) admitted(next http.Handler) http.Handler {
@@ -115,7 +122,9 @@ func (p *pages) admitted(next http.Handler) http.Handler {
 		open := path == "/health" || path == "/ready" || path == "/metrics" && p.OpenMetrics
 		if !open && !p.Token.admits(r) {
 			w.Header().Add("WWW-Authenticate", `Bearer realm="backworks"`)
-			w.Header().Add("WWW-Authenticate", `Basic realm="backworks", charset="UTF-8"`)
+			if !scripted(r) {
+				w.Header().Add("WWW-Authenticate", `Basic realm="backworks", charset="UTF-8"`)
+			}
 			refuse(w, http.StatusUnauthorized, "this takes the token of --admin-token-file: as a bearer token, or as the password of basic authentication")
 			return
 		}

@@ -73,6 +73,11 @@ func TestToken(t *testing.T) {
 	if len(f.did) != 1 {
 		t.Errorf("done by hand: %v", f.did)
 	}
+	for _, header := range []string{"X-Requested-With: fetch", "Accept: text/event-stream"} {
+		if w := call(h, "GET", "/api/v1/status", header); w.Code != 401 || strings.Contains(strings.Join(w.Header().Values("WWW-Authenticate"), " "), "Basic") {
+			t.Errorf("%s: %d, and the browser asks over the page: %q", header, w.Code, w.Header())
+		}
+	}
 	open := New(Options{Fleet: f, Token: token, OpenMetrics: true})
 	if m, s := call(open, "GET", "/metrics").Code, call(open, "GET", "/api/v1/status").Code; m != 200 || s != 401 {
 		t.Errorf("open metrics: %d, %d", m, s)

@@ -216,6 +216,14 @@ func TestDashboardTakesAToken(t *testing.T) {
 	b.click("#configuration .tools button")
 	b.click("#confirm .primary")
 	b.until("it is done", `!document.getElementById("confirm").open`)
+
+	s.write("token", "another\n")
+	b.says("#headline", "Not let in since")
+	b.says("#link", "not let in")
+	b.judge("not-let-in")
+	b.do(chromedp.Navigate(strings.Replace(p.admin, "://", "://me:another@", 1) + "/"))
+	b.says("#headline", "No Envoy is connected")
+	b.says("#link", "live")
 }
 
 // TestNoDashboard: a blueprint may do without the page, at once, and has all else.

@@ -8,11 +8,13 @@ const seldom = 5000; // between questions while nothing happens: the status may 
 // Addresses are made from here: what is relative would take over a password in the
 // page's own address, which must not be in that of a request.
 const here = location.origin + location.pathname;
+// A password is not asked for over the page: it says itself that it is not let in.
+const byPage = { "X-Requested-With": "fetch" };
 const patience = 8000; // for one answer; asking every Envoy takes longest
 
 /** Feed asks and tells: each second all that is known goes to the listener. */
 export class Feed {
-  state = { status: null, targets: null, histories: null, telemetry: null, at: 0, lost: 0, error: "" };
+  state = { status: null, targets: null, histories: null, telemetry: null, at: 0, lost: 0, denied: false, error: "" };
   pages = ""; // the list of pages says what this server can be asked for
   asked = 0; // when the status was; 0: it is due
 
@@ -71,6 +73,7 @@ export class Feed {
       Object.assign(s, { targets, at: Date.now(), lost: 0, error: "" });
     } catch (error) {
       s.lost ||= Date.now();
+      s.denied = Boolean(error.denied);
       s.error = error instanceof TypeError ? "It does not answer; it is asked every two seconds." : error.message;
       this.forget();
       this.pages = this.stages = ""; // it may come back as another
@@ -102,14 +105,14 @@ export class Feed {
 
   /** text asks for a page, and gives its text or its own words why not. */
   async text(path, accept) {
-    const answer = await fetch(here + path, { headers: { Accept: accept }, signal: AbortSignal.timeout(patience), cache: "no-store" });
+    const answer = await fetch(here + path, { headers: { ...byPage, Accept: accept }, signal: AbortSignal.timeout(patience), cache: "no-store" });
     const text = await answer.text();
     if (answer.ok) return text;
     let said = "";
     try {
       said = JSON.parse(text).error;
     } catch { /* not ours */ }
-    throw new Error(said || `/${path} answers ${answer.status}`);
+    throw Object.assign(new Error(said || `/${path} answers ${answer.status}`), { denied: answer.status === 401 });
   }
 
   async json(path) {
@@ -118,7 +121,7 @@ export class Feed {
 
   /** act has something done by hand, and asks what came of it. */
   async act(path, query) {
-    const answer = await fetch(`${here}${path}?${new URLSearchParams(query)}`, { method: "POST", signal: AbortSignal.timeout(60000) });
+    const answer = await fetch(`${here}${path}?${new URLSearchParams(query)}`, { method: "POST", headers: byPage, signal: AbortSignal.timeout(60000) });
     const said = await answer.json().catch(() => ({}));
     this.now();
     if (!answer.ok) throw new Error(said.error ?? said.problems?.[0]?.text ?? `the management server answers ${answer.status}`);

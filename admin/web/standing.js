@@ -9,6 +9,9 @@ const shown = 5; // things to see to
 export function standing(state, model) {
   const s = state.status;
   if (!s) return state.lost ? { state: "lost", line: "The management server does not answer", more: [state.error] } : { state: "loading", line: "Asking the management server…", more: [] };
+  if (state.lost && state.denied) {
+    return { state: "lost", line: `Not let in since ${clock(state.lost)}: the token is another one now`, more: ["Load the page again, and give it as the password. What is shown here is from before."] };
+  }
   if (state.lost) {
     return { state: "lost", line: `No connection to the management server since ${clock(state.lost)}`, more: ["Envoys go on with what they have. What is shown here is from before.", state.error] };
   }
@@ -71,7 +74,7 @@ export function show(state, model) {
   if (document.title !== `Backworks: ${word}`) document.title = `Backworks: ${word}`;
   const link = document.getElementById("link");
   mark(link, "data-state", state.lost ? "lost" : state.at ? "live" : "loading");
-  say(link, state.lost ? "disconnected" : state.at ? "live" : "connecting");
+  say(link, state.lost ? (state.denied ? "not let in" : "disconnected") : state.at ? "live" : "connecting");
   const s = state.status;
   say(document.getElementById("version"), s && s.version !== "unknown" ? s.version : "");
   const rates = model.targets.filter((t) => t.rate !== null);
