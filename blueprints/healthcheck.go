@@ -23,7 +23,7 @@ type healthCheckSpec struct {
 	Service            str               `yaml:"service" doc:"For grpc, the service asked about; the server as a whole without it."`
 	Interval           duration          `yaml:"interval" default:"30s" above:"0" doc:"The time between two checks."`
 	Timeout            duration          `yaml:"timeout" default:"5s" above:"0" doc:"How long an answer may take."`
-	HealthyThreshold   integer           `yaml:"healthy_threshold" default:"2" min:"1" max:"4294967295" doc:"Good checks in a row that bring a target back."`
+	HealthyThreshold   integer           `yaml:"healthy_threshold" default:"2" min:"1" max:"4294967295" doc:"Good checks in a row that bring a target back. One is enough where it is the first that Envoy makes of a target, as after its start."`
 	UnhealthyThreshold integer           `yaml:"unhealthy_threshold" default:"3" min:"1" max:"4294967295" doc:"Failed checks in a row that take a target out."`
 }
 
