@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/chromedp/chromedp"
 )
 
 // TestDashboardDrains: a click drains a target, and traffic follows; another restores it.
@@ -23,11 +25,15 @@ func TestDashboardDrains(t *testing.T) {
 		s.until("requests pass", func() bool { return l.total.Load() > total+20 })
 		return targets[1].asked.Load() == before
 	}
-	b.click(`[aria-label="Drain backend-2"]`)
+	// By keyboard, and the focus goes with the card, which comes first then.
+	b.until("it is the second card", `document.querySelectorAll("#targets h3")[1].textContent === "backend-2"`)
+	b.do(chromedp.Focus(chromedp.CSS(`[aria-label="Drain backend-2"]`)), chromedp.KeyEvent("\r"))
 	b.says("#confirm h2", "Drain backend-2?")
-	b.click("#confirm .primary")
+	b.do(chromedp.KeyEvent("\t"), chromedp.KeyEvent("\r"))
 	b.says("#headline", "backend-2 is drained by hand")
 	s.until("it gets no request", rests)
+	b.until("it is the first card", `document.querySelector("#targets h3").textContent === "backend-2"`)
+	b.until("the focus is at what can be done now", `document.activeElement.getAttribute("aria-label") === "Restore backend-2"`)
 	b.judge("drained")
 	b.click(`[aria-label="Restore backend-2"]`)
 	b.click("#confirm .primary")

@@ -1,6 +1,6 @@
 // A question before anything is changed.
 
-import { say } from "./dom.js";
+import { instead, say } from "./dom.js";
 
 const dialog = document.getElementById("confirm");
 const [title, text, failed] = [dialog.querySelector("h2"), dialog.querySelector("p"), dialog.querySelector(".failed")];
@@ -8,6 +8,7 @@ const yes = dialog.querySelector(".primary");
 
 /** confirm asks, does it, and stays open with the reason when it fails. */
 export function confirm(what, why, button, act) {
+  const opener = document.activeElement; // gets the focus back, unless it is gone by then
   say(title, what);
   say(text, why);
   say(yes, button);
@@ -18,6 +19,7 @@ export function confirm(what, why, button, act) {
     try {
       await act();
       dialog.close();
+      if (opener.hidden) instead(opener);
     } catch (error) {
       say(failed, error.message);
       failed.hidden = false;

@@ -53,13 +53,33 @@ export function keyed(parent, items, key, make, update) {
     if (!node) known.set(k, (node = make(item)));
     update?.(node, item);
     if (node === at) at = at.nextElementSibling;
-    else parent.insertBefore(node, at);
+    else move(node, parent, at);
   }
   for (const [k, node] of known) {
     if (used.has(k)) continue;
     node.remove();
     known.delete(k);
   }
+}
+
+// move takes the focus along, which browsers take from what is moved.
+function move(node, parent, before) {
+  const focus = node.contains(document.activeElement) ? document.activeElement : null;
+  parent.insertBefore(node, before);
+  focus?.focus({ preventScroll: true });
+}
+
+/** offer shows those of some buttons that can be used now. The focus passes from one that
+    goes to one that stays. */
+export function offer(buttons, usable) {
+  const focus = document.activeElement;
+  [...buttons.children].forEach((b, i) => (b.hidden = !usable[i]));
+  if (focus?.hidden && buttons.contains(focus)) instead(focus);
+}
+
+/** instead gives the focus to a button beside one that is gone. */
+export function instead(gone) {
+  gone.parentElement?.querySelector("button:not([hidden])")?.focus({ preventScroll: true });
 }
 
 /** debounce waits until typing pauses. */

@@ -1,6 +1,6 @@
 // Envoys and how far each is, and the rollout in progress.
 
-import { el, keyed, mark, say } from "./dom.js";
+import { el, keyed, mark, offer, say } from "./dom.js";
 import { age, base, clock, plural, rate, short } from "./words.js";
 import { List } from "./list.js";
 import { confirm } from "./dialog.js";
@@ -60,8 +60,7 @@ export class Envoys extends List {
     keyed(details.lastChild, [...r.trail].reverse(), (t) => t.at + t.stage, (t) => el("li", {},
       el("time", { datetime: t.at }, clock(t.at)), el("span", { class: "pill", "data-tone": stages[t.stage] ?? "busy" }, t.stage), el("code", {}, short(t.version)), el("span", {}, t.what ?? "")));
     const history = this.shown.histories?.find((h) => h.file === b.file)?.versions ?? [];
-    buttons.querySelector(".retry").hidden = !["refused", "rolled back"].includes(r.stage);
-    buttons.querySelector(".rollback").hidden = !history.some((v) => v.stage === "accepted" && v.version !== b.version);
+    offer(buttons, [["refused", "rolled back"].includes(r.stage), history.some((v) => v.stage === "accepted" && v.version !== b.version)]);
   }
 }
 

@@ -1,6 +1,6 @@
 // A card a target: breaker, health and why, and its figures.
 
-import { el, keyed, mark, say, svg } from "./dom.js";
+import { el, keyed, mark, offer, say, svg } from "./dom.js";
 import { millis, per, plural, rate } from "./words.js";
 import { List } from "./list.js";
 import { figures } from "./standing.js";
@@ -90,8 +90,6 @@ function paint(node, t, can) {
     ["Connections", t.seen.length ? t.connections ?? "–" : "–"],
   ]);
   buttons.hidden = !can;
-  const [drain, eject, restore] = buttons.children;
-  drain.hidden = Boolean(t.is.drained);
-  eject.hidden = t.is.breaker !== "closed" || !trips(t);
-  restore.hidden = !t.is.drained && t.is.breaker !== "open" && t.is.breaker !== "half";
+  // In the order of switches.
+  offer(buttons, [!t.is.drained, t.is.breaker === "closed" && trips(t), t.is.drained || t.is.breaker === "open" || t.is.breaker === "half"]);
 }
