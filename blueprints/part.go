@@ -89,6 +89,9 @@ func (p *part) fill(d *decoder, top *yaml.Node, main bool) {
 		p.declared["default"] = true
 		p.pools = append(p.pools, d.pool("default", config.at, &config.poolSpec))
 	}
+	if main && on {
+		d.noDefault(config)
+	}
 	for _, u := range config.Upstreams.items {
 		if d.poolName(u) && on && u.v != nil {
 			p.declared[u.key] = true

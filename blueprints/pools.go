@@ -1,8 +1,11 @@
 package blueprints
 
 import (
+	"reflect"
 	"strconv"
 	"time"
+
+	"gopkg.in/yaml.v3"
 )
 
 // poolName says whether an upstream may be called so: names become Envoy's
@@ -17,6 +20,39 @@ func (d *decoder) poolName(u entry[*upstreamSpec]) bool {
 		return true
 	}
 	return false
+}
+
+func (s *proxyConfig) decode(d *decoder, n *yaml.Node, p *step, _ *field) {
+	s.node = n
+	d.object(reflect.ValueOf(s).Elem(), n, p)
+}
+
+// noDefault warns of what the file says of the pool default where there is none. Changes
+// to requests and answers are not among it: they hold for every pool.
+func (d *decoder) noDefault(s *proxyConfig) {
+	if s.Targets.given() {
+		return
+	}
+	all := typeOf(reflect.TypeFor[transformsSpec]()).index
+	v := reflect.ValueOf(&s.poolSpec).Elem()
+	for _, f := range typeOf(v.Type()).fields {
+		if _, holds := all[f.name]; holds || f.ignored {
+			continue
+		}
+		if value := v.FieldByIndex(f.path).Addr().Interface().(interface{ place() at }).place(); value.given() {
+			d.warn(s.keyOf(&f, value), "has no effect: it is for the targets beside it alone, and there are none: say it in each of the upstreams, or where an endpoint has targets of its own")
+		}
+	}
+}
+
+// keyOf is where the key of f stands; where that is in a mapping which is merged, its value's place.
+func (s *proxyConfig) keyOf(f *field, value at) at {
+	for _, name := range append([]string{f.name}, f.aliases...) {
+		if k := key(s.node.Content, name); k != nil {
+			return place(k, s.path.under(k.Value))
+		}
+	}
+	return value
 }
 
 func poolWord(s string) bool {

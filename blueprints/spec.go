@@ -1,5 +1,7 @@
 package blueprints
 
+import "gopkg.in/yaml.v3"
+
 // The spec types are the language: what a file may say, with the tags that the
 // decoder, the JSON Schema and the reference are all made from (see field).
 
@@ -82,8 +84,9 @@ type proxyPlugin struct {
 // pool, and the other pools.
 type proxyConfig struct {
 	at
+	node *yaml.Node
 	poolSpec
-	Upstreams   dict[*upstreamSpec] `yaml:"upstreams" doc:"More pools, by name; an endpoint chooses one with upstream."`
+	Upstreams   dict[*upstreamSpec] `yaml:"upstreams" doc:"More pools, by name; an endpoint chooses one with upstream. None takes over what stands beside targets, but the changes to requests and answers."`
 	Metrics     metricsSpec         `yaml:"metrics" doc:"What /metrics shows."`
 	PathRewrite rewriteSpec         `yaml:"path_rewrite" doc:"Changes the path of every request to a target."`
 
