@@ -29,6 +29,7 @@ type HashKey struct {
 	Header, Cookie, Query string
 	// TTL is that of a cookie that the proxy makes; nil: it makes none.
 	TTL *time.Duration
+	CookieScope
 }
 
 // SlowStart gives a new target its share little by little.
@@ -45,6 +46,15 @@ type Sessions struct {
 	Cookie, Path string
 	// TTL 0 is until the browser ends.
 	TTL time.Duration
+	CookieScope
+}
+
+// CookieScope is to whom browsers send a cookie that the proxy makes.
+type CookieScope struct {
+	// Secure is HTTPS alone; nil: where the proxy's clients speak TLS.
+	Secure *bool
+	// SameSite is "lax", "strict" or "none"; "" where the proxy makes no cookie.
+	SameSite string
 }
 
 // Limits are of one Envoy for one pool; 0 where the blueprint has none.
@@ -112,7 +122,28 @@ func (d *decoder) hashKey(h *hashSpec) HashKey {
 	}
 	d.headerToken(h.Header, "a header's name")
 	d.headerToken(h.Cookie, "a cookie's name")
+	if h.TTL.given() {
+		k.CookieScope = d.cookieScope(&h.cookieSpec)
+		return k
+	}
+	for _, a := range []at{h.Secure.at, h.SameSite.at} {
+		if a.given() {
+			d.fail(a, "is for a cookie that the proxy makes, which it does with ttl")
+		}
+	}
 	return k
+}
+
+func (d *decoder) cookieScope(s *cookieSpec) CookieScope {
+	c := CookieScope{Secure: said(s.Secure.v, s.Secure.given()), SameSite: s.SameSite.or("lax")}
+	if c.SameSite != "none" {
+		return c
+	}
+	if c.Secure != nil && !*c.Secure {
+		d.fail(s.Secure.at, "must be true, or be left out, beside same_site: none: browsers throw such a cookie away")
+	}
+	c.Secure = said(true, true)
+	return c
 }
 
 // headerToken checks that s is a token of HTTP (RFC 9110, section 5.6.2), which names of
@@ -148,7 +179,7 @@ func (d *decoder) sessions(p *Pool, s *sessionsSpec) *Sessions {
 			d.fail(s.Path.at, "must not have a semicolon, got ", s.Path.quote())
 		}
 	}
-	return &Sessions{Position: d.position(s.at), Cookie: s.Cookie.or("backworks-" + p.Name), Path: s.Path.or("/"), TTL: s.TTL.v}
+	return &Sessions{Position: d.position(s.at), Cookie: s.Cookie.or("backworks-" + p.Name), Path: s.Path.or("/"), TTL: s.TTL.v, CookieScope: d.cookieScope(&s.cookieSpec)}
 }
 
 // belongsToPool are the keys of balancingSpec, which an endpoint without targets of its

@@ -16,6 +16,13 @@ type hashSpec struct {
 	Cookie str      `yaml:"cookie" doc:"The value of this cookie."`
 	Query  str      `yaml:"query" doc:"The value of this query parameter."`
 	TTL    duration `yaml:"ttl" min:"0" doc:"With cookie: the proxy makes the cookie for clients without it, for this time; 0 is until the browser ends. Without it none is made."`
+	cookieSpec
+}
+
+// cookieSpec is to whom browsers send a cookie that the proxy makes.
+type cookieSpec struct {
+	Secure   boolean `yaml:"secure" doc:"Whether browsers send the cookie over HTTPS alone. Without it: where clients speak TLS with this proxy, or same_site is none; say true where another proxy in front has the TLS."`
+	SameSite str     `yaml:"same_site,samesite" enum:"lax|strict|none" default:"lax" doc:"Whether browsers send the cookie with requests from pages of other sites: lax where a link is followed, strict never, none always, which needs secure."`
 }
 
 type slowStartSpec struct {
@@ -30,6 +37,7 @@ type sessionsSpec struct {
 	Cookie  str      `yaml:"cookie,cookie_name" doc:"The cookie's name; backworks-POOL without it."`
 	TTL     duration `yaml:"ttl,max_age,timeout" default:"0" min:"0" doc:"How long the cookie lasts; 0 is until the browser ends."`
 	Path    str      `yaml:"path" default:"/" doc:"The cookie's path."`
+	cookieSpec
 }
 
 type limitsSpec struct {

@@ -67,8 +67,9 @@ func circuitBreakers(l blueprints.Limits) *clusterv3.CircuitBreakers {
 }
 
 // hashPolicies say what of a request chooses the target. Each is terminal, so that the
-// first part that a request has counts, and what it has besides does not.
-func hashPolicies(p *blueprints.Pool) []*routev3.RouteAction_HashPolicy {
+// first part that a request has counts, and what it has besides does not. https says that
+// the proxy's clients speak TLS.
+func hashPolicies(p *blueprints.Pool, https bool) []*routev3.RouteAction_HashPolicy {
 	if p.Algorithm == blueprints.IPHash {
 		return []*routev3.RouteAction_HashPolicy{byClient()}
 	}
@@ -82,6 +83,9 @@ func hashPolicies(p *blueprints.Pool) []*routev3.RouteAction_HashPolicy {
 			c := &routev3.RouteAction_HashPolicy_Cookie{Name: k.Cookie}
 			if k.TTL != nil {
 				c.Ttl, c.Path = duration(*k.TTL), "/"
+				for _, a := range cookieAttributes(k.CookieScope, https) {
+					c.Attributes = append(c.Attributes, &routev3.RouteAction_HashPolicy_CookieAttribute{Name: a[0], Value: a[1]})
+				}
 			}
 			h.PolicySpecifier = &routev3.RouteAction_HashPolicy_Cookie_{Cookie: c}
 		case k.Query != "":
@@ -106,7 +110,10 @@ func (b *builder) sessions(r *routev3.Route, p *blueprints.Pool) {
 	if s == nil {
 		return
 	}
-	cookie := &httpv3.Cookie{Name: s.Cookie, Path: s.Path, Attributes: []*httpv3.CookieAttribute{{Name: "HttpOnly"}, {Name: "SameSite", Value: "Lax"}}}
+	cookie := &httpv3.Cookie{Name: s.Cookie, Path: s.Path}
+	for _, a := range cookieAttributes(s.CookieScope, b.bp.TLS != nil) {
+		cookie.Attributes = append(cookie.Attributes, &httpv3.CookieAttribute{Name: a[0], Value: a[1]})
+	}
 	if s.TTL > 0 {
 		cookie.Ttl = duration(s.TTL)
 	}
@@ -116,6 +123,16 @@ func (b *builder) sessions(r *routev3.Route, p *blueprints.Pool) {
 			TypedConfig: b.typed(&cookiev3.CookieBasedSessionState{Cookie: cookie}),
 		}},
 	}})
+}
+
+// cookieAttributes are names and values. Envoy itself says HttpOnly of each cookie that it
+// makes.
+func cookieAttributes(c blueprints.CookieScope, https bool) [][2]string {
+	out := [][2]string{{"SameSite", map[string]string{"lax": "Lax", "strict": "Strict", "none": "None"}[c.SameSite]}}
+	if yes(c.Secure) || c.Secure == nil && https {
+		out = append(out, [2]string{"Secure", ""})
+	}
+	return out
 }
 
 // hasSessions says that some pool keeps its clients.

@@ -112,7 +112,7 @@ func grpcHashPolicies(p *blueprints.Pool) []*routev3.RouteAction_HashPolicy {
 		return []*routev3.RouteAction_HashPolicy{channel}
 	}
 	var out []*routev3.RouteAction_HashPolicy
-	for i, h := range hashPolicies(p) {
+	for i, h := range hashPolicies(p, false) {
 		switch k := p.HashOn[i]; {
 		case k.Header != "":
 			out = append(out, h)

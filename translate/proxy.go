@@ -38,6 +38,7 @@ func (b *builder) way(e *blueprints.Endpoint, w way, names []string) []*routev3.
 		w.narrow(r.Match)
 		a := routeAction(p, s)
 		a.RequestMirrorPolicies = mirrors
+		a.HashPolicy = hashPolicies(p, b.bp.TLS != nil)
 		b.limitSize(r, s)
 		if a.RetryPolicy = b.retryPolicy(s, part.safe); a.RetryPolicy != nil {
 			r.RequestBodyBufferLimit = wrapperspb.UInt64(retryBody)
@@ -121,7 +122,6 @@ func routeAction(p *blueprints.Pool, s settings) *routev3.RouteAction {
 	if !s.preserveHost {
 		a.HostRewriteSpecifier = &routev3.RouteAction_AutoHostRewrite{AutoHostRewrite: boolean(true)}
 	}
-	a.HashPolicy = hashPolicies(p)
 	return a
 }
 
