@@ -171,9 +171,7 @@ func (b *builder) notMissed() []*corev3.TypedExtensionConfig {
 	if !b.usesCache() {
 		return nil
 	}
-	return []*corev3.TypedExtensionConfig{b.earlyMutation(&mutationv3.HeaderMutation{
-		Action: &mutationv3.HeaderMutation_Remove{Remove: missedHeader},
-	})}
+	return []*corev3.TypedExtensionConfig{b.earlyMutation(removed(missedHeader))}
 }
 
 // earlyMutation changes requests before a route is chosen.
@@ -182,6 +180,10 @@ func (b *builder) earlyMutation(list ...*mutationv3.HeaderMutation) *corev3.Type
 		Name:        "envoy.http.early_header_mutation.header_mutation",
 		TypedConfig: b.typed(&earlyv3.HeaderMutation{Mutations: list}),
 	}
+}
+
+func removed(name string) *mutationv3.HeaderMutation {
+	return &mutationv3.HeaderMutation{Action: &mutationv3.HeaderMutation_Remove{Remove: name}}
 }
 
 func appended(o *corev3.HeaderValueOption) *mutationv3.HeaderMutation {

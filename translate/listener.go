@@ -2,6 +2,7 @@ package translate
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
@@ -75,8 +76,6 @@ func (b *builder) connectionManager(s blueprints.Server) *hcmv3.HttpConnectionMa
 		Tracing:          b.tracing(),
 		ServerName:       serverName,
 
-		EarlyHeaderMutationExtensions: append(b.notMissed(), b.followedTraces()...),
-
 		// The client's address is the connection's, or what the trusted proxies in
 		// front say; nobody is internal, so that x-envoy-* headers of clients, which
 		// could switch retries and timeouts, are dropped.
@@ -110,11 +109,22 @@ func (b *builder) connectionManager(s blueprints.Server) *hcmv3.HttpConnectionMa
 			InitialConnectionWindowSize: u32(connectionWindow),
 		},
 	}
-	m.HttpFilters = b.filters() // behind logs and replies, which say what they read
+	// Behind logs, replies and routes, which say what they read.
+	m.HttpFilters = b.filters()
+	m.EarlyHeaderMutationExtensions = slices.Concat(b.notMissed(), b.ownHost(), b.followedTraces())
 	m.UpgradeConfigs = upgrades(m.HttpFilters)
 	overTLS(m, b.bp.TLS)
 	b.requestIDs(m)
 	return m
+}
+
+// ownHost takes from clients' requests what they say of their host, where that is told on:
+// routes take it from what goes to targets, and answers of the proxy itself are made before.
+func (b *builder) ownHost() []*corev3.TypedExtensionConfig {
+	if !b.readsHost || b.bp.Server.TrustedHops > 0 {
+		return nil
+	}
+	return []*corev3.TypedExtensionConfig{b.earlyMutation(removed(forwardedHost))}
 }
 
 func nobodyIsInternal() *hcmv3.HttpConnectionManager_InternalAddressConfig {

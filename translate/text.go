@@ -20,6 +20,20 @@ var formatters = map[string]string{
 	"words":  "%LOCAL_REPLY_BODY%",
 }
 
+// kept is a value as the client sent it, where the script may have changed it since; before
+// the script, as in a request that is refused, it is the request's own.
+func kept(key string) string {
+	command, param := "REQ", "X-ENVOY-ORIGINAL-PATH?:PATH"
+	switch kind, name, _ := strings.Cut(key, "."); kind {
+	case "header":
+		param = name
+	case "query":
+		command, param = "QUERY_PARAM", name
+	}
+	return `%COALESCE({"operators":[{"command":"DYNAMIC_METADATA","param":"` + keptNamespace + `:` + key +
+		`"},{"command":"` + command + `","param":"` + param + `"}]})%`
+}
+
 // format turns t into Envoy's format language. A per cent sign of the blueprint
 // is escaped: with one, whoever writes a header could read Envoy's environment.
 func (b *builder) format(t blueprints.Text, pos blueprints.Position) string {
@@ -30,6 +44,8 @@ func (b *builder) format(t blueprints.Text, pos blueprints.Position) string {
 		switch {
 		case p.Var == "":
 			s.WriteString(escaped(p.Literal))
+		case p.Var == "path" && b.changesQuery:
+			s.WriteString(kept(keptKey(p)))
 		case plain:
 			s.WriteString(f)
 		case p.Var == "header":
@@ -37,7 +53,7 @@ func (b *builder) format(t blueprints.Text, pos blueprints.Position) string {
 		case p.Var == "query":
 			s.WriteString("%QUERY_PARAM(" + p.Arg + ")%")
 		case p.Var == keptVar:
-			s.WriteString("%DYNAMIC_METADATA(" + keptNamespace + ":" + p.Arg + ")%")
+			s.WriteString(kept(p.Arg))
 		case p.Var == "param":
 			s.WriteString(parameterFormat(p.Arg))
 		default:
@@ -47,9 +63,10 @@ func (b *builder) format(t blueprints.Text, pos blueprints.Position) string {
 	return s.String()
 }
 
-// reads notes whether a placeholder is filled in from what Envoy's router tells: the
-// client's path once the target's took its place, or one of its headers.
+// reads notes whether a placeholder is filled in from X-Forwarded-Host, or from what Envoy's
+// router tells: the client's path once the target's took its place, or one of its headers.
 func (b *builder) reads(p blueprints.Part) {
+	b.readsHost = b.readsHost || p.Var == "host"
 	if p.Var == "path" || strings.HasPrefix(strings.ToLower(p.Arg), "x-envoy-") {
 		b.readsRouter = true
 	}

@@ -62,6 +62,10 @@ func (b *builder) script(e *blueprints.Endpoint, p *blueprints.Pool) *structpb.S
 			s.keep(h.Value)
 		}
 	}
+	if request["query"] != nil {
+		s.keep(blueprints.Text{{Var: "path"}})
+		b.changesQuery = true
+	}
 	data := fields{}
 	set(data, "request", request)
 	set(data, "response", response)

@@ -97,8 +97,12 @@ type builder struct {
 	exempt   bool                 // some route is without a header that all answers have
 	// readsRouter says that something reads what Envoy's router tells in X-Envoy-* headers.
 	readsRouter bool
-	rates       rates
-	problems    blueprints.Problems
+	// readsHost says that something reads X-Forwarded-Host.
+	readsHost bool
+	// changesQuery says that some script does, and so keeps the client's path.
+	changesQuery bool
+	rates        rates
+	problems     blueprints.Problems
 }
 
 // order puts the endpoints in order for routes and listeners.
