@@ -152,7 +152,8 @@ func (b *builder) healthRoute() *routev3.Route {
 
 // health answers by the health of all pools in use: 200 while each has a target
 // that can serve. It needs neither a target nor the management server. A pool with a
-// fallback is not among them: the filter cannot ask whether one of several can serve.
+// fallback is not among them: the filter cannot ask whether one of several can serve, and
+// the aggregate of them has no members that it could count.
 func (b *builder) health() *healthcheckv3.HealthCheck {
 	// The filter cuts to whole per cents, and below 1 nothing ever fails.
 	pools := map[string]*typev3.Percent{}
