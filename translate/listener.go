@@ -113,6 +113,9 @@ func (b *builder) connectionManager(s blueprints.Server) *hcmv3.HttpConnectionMa
 	m.HttpFilters = b.filters()
 	m.EarlyHeaderMutationExtensions = slices.Concat(b.notMissed(), b.ownHost(), b.followedTraces())
 	m.UpgradeConfigs = upgrades(m.HttpFilters)
+	if s.TrustedHops == 0 { // else a proxy in front may have the TLS
+		m.SchemeHeaderTransformation = schemeIs("http")
+	}
 	overTLS(m, b.bp.TLS)
 	b.requestIDs(m)
 	return m

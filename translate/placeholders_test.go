@@ -1,9 +1,12 @@
 package translate_test
 
 import (
+	"context"
+	"crypto/tls"
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -11,6 +14,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"golang.org/x/net/http2"
 )
 
 // told is what the client asked for, in each place that fills in placeholders.
@@ -166,5 +171,29 @@ endpoints:
 		if resp.Header.Get("X-Was") != want || !strings.Contains(body, "q=new\nX-B: ") {
 			t.Errorf("%v: %q, not %q: %s", ask, resp.Header.Get("X-Was"), want, body)
 		}
+	}
+}
+
+// What a client of HTTP/2 without TLS says of the scheme is not believed either.
+func TestPlaceholderOfScheme(t *testing.T) {
+	t.Parallel()
+	p := serve(t, `
+endpoints: [{path: /text, config: {static: {body: "{{scheme}}"}}}]
+`, nil)
+	client := &http2.Transport{DialTLSContext: func(ctx context.Context, network, _ string, _ *tls.Config) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, network, strings.TrimPrefix(p.url, "http://"))
+	}}
+	t.Cleanup(client.CloseIdleConnections)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://asked.example/text", http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := client.RoundTrip(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if body, err := io.ReadAll(resp.Body); err != nil || string(body) != "http" {
+		t.Errorf("%v %s", err, body)
 	}
 }

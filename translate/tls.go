@@ -109,11 +109,15 @@ func overTLS(m *hcmv3.HttpConnectionManager, t *blueprints.TLS) {
 	if t == nil {
 		return
 	}
-	// By HTTP/2 and 3 clients say what the scheme is, and may say http.
-	m.SchemeHeaderTransformation = &corev3.SchemeHeaderTransformation{
-		Transformation: &corev3.SchemeHeaderTransformation_SchemeToOverwrite{SchemeToOverwrite: "https"},
-	}
+	m.SchemeHeaderTransformation = schemeIs("https")
 	forwardCertificate(m, t)
+}
+
+// schemeIs overwrites what clients say of it: by HTTP/2 and 3 they may say any.
+func schemeIs(scheme string) *corev3.SchemeHeaderTransformation {
+	return &corev3.SchemeHeaderTransformation{
+		Transformation: &corev3.SchemeHeaderTransformation_SchemeToOverwrite{SchemeToOverwrite: scheme},
+	}
 }
 
 // forwardCertificate tells targets of a client's certificate where that is wanted. In
