@@ -137,6 +137,13 @@ func arrived(s *admin.Status) bool {
 		})
 }
 
+// tried says that a version is with its first nodes, whose refusal may be of the one before.
+func tried(s *admin.Status) bool {
+	return slices.ContainsFunc(s.Blueprints, func(b fleet.BlueprintStatus) bool {
+		return b.Rollout.Stage == fleet.Checking || b.Rollout.Stage == fleet.Canary || b.Rollout.Stage == fleet.Stepping
+	})
+}
+
 // until waits for everything to be everywhere. A refusal ends it: it does not go by
 // itself.
 func (f *statusFlags) until(ctx context.Context, out io.Writer) error {
@@ -145,7 +152,7 @@ func (f *statusFlags) until(ctx context.Context, out io.Writer) error {
 	defer tick.Stop()
 	for {
 		s, err := f.get(ctx)
-		if err == nil && (arrived(s) || refused(s)) {
+		if err == nil && (arrived(s) || refused(s) && !tried(s)) {
 			return f.show(out, s)
 		}
 		select {
