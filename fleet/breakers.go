@@ -158,11 +158,7 @@ func (b *breakers) lay(at place) (other bool) {
 	}
 	var resources []*xds.Resource
 	var versions []string
-	pools := rel.bp.Pools
-	if len(b.pools) == 0 && len(b.drained) == 0 {
-		pools = nil // to ask 10,000 took more than half of the processor time of an edit
-	}
-	for _, p := range pools {
+	for _, p := range b.touched(at, rel.bp) {
 		stands, any := b.stands(at, p)
 		if !any {
 			continue
@@ -186,6 +182,31 @@ func (b *breakers) lay(at place) (other bool) {
 		b.laid[at] = versions
 	}
 	return true
+}
+
+// touched are the pools of a blueprint of which something is known at a place, in their
+// order: to ask all of 10,000 took more than half of the processor time of an edit.
+func (b *breakers) touched(at place, bp *blueprints.Blueprint) (out []*blueprints.Pool) {
+	names := map[string]bool{}
+	for _, where := range []place{at, {file: at.file}} { // either is home
+		for name := range b.pools[where] {
+			names[name] = true
+		}
+	}
+	for d := range b.drained {
+		if d.file == fileOf(at.file) {
+			names[d.pool] = true
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	for _, p := range bp.Pools {
+		if names[p.Name] {
+			out = append(out, p)
+		}
+	}
+	return out
 }
 
 // stands is what is to be made of a pool's assignment; false: nothing but what all nodes

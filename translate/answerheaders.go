@@ -4,7 +4,6 @@ import (
 	"slices"
 	"strings"
 
-	mutationv3 "github.com/envoyproxy/go-control-plane/envoy/config/common/mutation_rules/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	headermutationv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/header_mutation/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
@@ -42,7 +41,7 @@ func (b *builder) answerOptions() []*corev3.HeaderValueOption {
 func (b *builder) answerHeaders() *headermutationv3.HeaderMutation {
 	m := new(headermutationv3.Mutations)
 	for _, o := range b.answerOptions() {
-		m.ResponseMutations = append(m.ResponseMutations, &mutationv3.HeaderMutation{Action: &mutationv3.HeaderMutation_Append{Append: o}})
+		m.ResponseMutations = append(m.ResponseMutations, appended(o))
 	}
 	return &headermutationv3.HeaderMutation{Mutations: m}
 }

@@ -31,26 +31,21 @@ func (b *builder) authFilters() (out []*hcmv3.HttpFilter) {
 	if a == nil {
 		return nil
 	}
-	// only is a filter that does nothing but on routes that switch it on.
-	only := func(f *hcmv3.HttpFilter) *hcmv3.HttpFilter {
-		f.Disabled = true
-		return f
-	}
 	// Before all that says who a client is: what it says of itself is not believed.
 	out = append(out, b.filter(identityFilter, removal(slices.Concat(identityHeaders(a), disguises))))
 	if a.OAuth2 != nil {
 		// Before jwt, which can look at the token that a login brought.
-		out = append(out, only(b.filter(oauth2Filter, b.oauth2(a.OAuth2))))
+		out = append(out, off(b.filter(oauth2Filter, b.oauth2(a.OAuth2))))
 	}
 	if a.JWT != nil {
 		out = append(out, b.filter(jwtFilter, b.jwt(a.JWT)))
 	}
 	if a.APIKeys != nil {
 		// Envoy's documentation calls this filter work in progress.
-		out = append(out, only(b.filter(apiKeyFilter, apiKeys(a))))
+		out = append(out, off(b.filter(apiKeyFilter, apiKeys(a))))
 	}
 	if a.Basic != nil {
-		out = append(out, only(b.filter(basicFilter, basic(a))))
+		out = append(out, off(b.filter(basicFilter, basic(a))))
 	}
 	// Behind all that finds out who a client is.
 	if b.hasRules() {
@@ -58,7 +53,7 @@ func (b *builder) authFilters() (out []*hcmv3.HttpFilter) {
 	}
 	// Behind all that can refuse a request by itself, which is then not asked about.
 	if a.ExtAuthz != nil {
-		out = append(out, only(b.filter(extAuthzFilter, extAuthz(a.ExtAuthz))))
+		out = append(out, off(b.filter(extAuthzFilter, extAuthz(a.ExtAuthz))))
 	}
 	// Behind all that asks for credentials, before all that might pass them on.
 	s := shownTo(a)

@@ -9,7 +9,6 @@ import (
 	"strconv"
 	"strings"
 
-	mutationv3 "github.com/envoyproxy/go-control-plane/envoy/config/common/mutation_rules/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	headermutationv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/header_mutation/v3"
 	luav3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/lua/v3"
@@ -73,8 +72,8 @@ func cacheMethods(names []string) (out []string) {
 }
 
 // checkCache finds what would keep an endpoint's answers from being kept, where it asks
-// for that itself, and what could not be kept apart.
-func (b *builder) checkCache(e *blueprints.Endpoint) {
+// for that itself; c is what holds for it.
+func (b *builder) checkCache(e *blueprints.Endpoint, c *blueprints.Cache) {
 	own := effective(b, e, cacheOf)
 	if own == nil || e.Policies.Cache == nil {
 		return
@@ -85,7 +84,7 @@ func (b *builder) checkCache(e *blueprints.Endpoint) {
 		b.warn(pos, "cache has no effect: no target answers here")
 	case cacheMethods(b.served(e)) == nil:
 		b.warn(pos, "cache has no effect: only answers to GET and HEAD are kept")
-	case b.cache(e) == nil:
+	case c == nil:
 		b.warn(pos, "cache has no effect: the endpoint asks who a client is, and its answers could be for that one alone: say public: true, or authenticated: true where all who may use it get the same")
 	}
 }
@@ -93,8 +92,8 @@ func (b *builder) checkCache(e *blueprints.Endpoint) {
 // cached are the routes of an endpoint's requests that the cache may answer, then those of
 // requests that it could not; own are the endpoint's, which note a bypass afterwards.
 func (b *builder) cached(e *blueprints.Endpoint, own []*routev3.Route) []*routev3.Route {
-	b.checkCache(e)
 	c := b.cache(e)
+	b.checkCache(e, c)
 	if c == nil {
 		return b.guarded(e, own)
 	}
@@ -206,11 +205,11 @@ func (b *builder) answerMutations(e *blueprints.Endpoint, p *blueprints.Pool, r 
 	}
 	m := new(headermutationv3.Mutations)
 	for _, name := range append(slices.Clone(r.ResponseHeadersToRemove), c.response.Remove...) {
-		m.ResponseMutations = append(m.ResponseMutations, &mutationv3.HeaderMutation{Action: &mutationv3.HeaderMutation_Remove{Remove: name}})
+		m.ResponseMutations = append(m.ResponseMutations, removed(name))
 	}
 	own := b.headerOptions(c.response) // as route has them, but for what a script would keep of the request
 	for _, o := range append(own, r.ResponseHeadersToAdd[len(own):]...) {
-		m.ResponseMutations = append(m.ResponseMutations, &mutationv3.HeaderMutation{Action: &mutationv3.HeaderMutation_Append{Append: o}})
+		m.ResponseMutations = append(m.ResponseMutations, appended(o))
 	}
 	return &headermutationv3.HeaderMutationPerRoute{Mutations: m}
 }

@@ -9,7 +9,6 @@ import (
 
 	accesslogv3 "github.com/envoyproxy/go-control-plane/envoy/config/accesslog/v3"
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
-	mutationv3 "github.com/envoyproxy/go-control-plane/envoy/config/common/mutation_rules/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	endpointv3 "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
@@ -23,7 +22,6 @@ import (
 	statefulv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/stateful_session/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 	filecachev3 "github.com/envoyproxy/go-control-plane/envoy/extensions/http/cache/file_system_http_cache/v3"
-	earlyv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/http/early_header_mutation/header_mutation/v3"
 	rawv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/raw_buffer/v3"
 	upstreamsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/upstreams/http/v3"
 	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
@@ -57,10 +55,6 @@ const (
 func (b *builder) cacheFilters() []*hcmv3.HttpFilter {
 	if !b.usesCache() {
 		return nil
-	}
-	off := func(f *hcmv3.HttpFilter) *hcmv3.HttpFilter {
-		f.Disabled = true
-		return f
 	}
 	return []*hcmv3.HttpFilter{
 		b.filter(cacheHeaderFilter, removal(nil)),
@@ -124,11 +118,7 @@ func (b *builder) cacheHop() *listenerv3.Listener {
 	if b.hasSessions() {
 		filters = append(filters, b.filter(sessionFilter, &statefulv3.StatefulSession{}))
 	}
-	if b.usesScript() {
-		f := b.filter(scriptFilter, transformFilter())
-		f.Disabled = true
-		filters = append(filters, f)
-	}
+	filters = append(filters, b.scriptFilters()...)
 	filters = append(filters, b.filter(routerFilter, &routerv3.Router{}))
 	m := &hcmv3.HttpConnectionManager{
 		StatPrefix: cacheListener,
@@ -150,9 +140,7 @@ func (b *builder) cacheHop() *listenerv3.Listener {
 			appended(only("x-forwarded-for", "%REQ(x-backworks-client)%")),
 		)},
 		InternalAddressConfig: nobodyIsInternal(),
-		Http2ProtocolOptions: &corev3.Http2ProtocolOptions{
-			MaxConcurrentStreams: u32(hopLimit), InitialStreamWindowSize: u32(streamWindow), InitialConnectionWindowSize: u32(hopLimit),
-		},
+		Http2ProtocolOptions:  hopHTTP2(),
 	}
 	return &listenerv3.Listener{
 		Name:                          cacheListener,
@@ -166,28 +154,19 @@ func (b *builder) cacheHop() *listenerv3.Listener {
 	}
 }
 
+// hopHTTP2 is what both ends of the second hop speak.
+func hopHTTP2() *corev3.Http2ProtocolOptions {
+	return &corev3.Http2ProtocolOptions{
+		MaxConcurrentStreams: u32(hopLimit), InitialStreamWindowSize: u32(streamWindow), InitialConnectionWindowSize: u32(hopLimit),
+	}
+}
+
 // notMissed takes from clients' requests what only the second hop says.
 func (b *builder) notMissed() []*corev3.TypedExtensionConfig {
 	if !b.usesCache() {
 		return nil
 	}
 	return []*corev3.TypedExtensionConfig{b.earlyMutation(removed(missedHeader))}
-}
-
-// earlyMutation changes requests before a route is chosen.
-func (b *builder) earlyMutation(list ...*mutationv3.HeaderMutation) *corev3.TypedExtensionConfig {
-	return &corev3.TypedExtensionConfig{
-		Name:        "envoy.http.early_header_mutation.header_mutation",
-		TypedConfig: b.typed(&earlyv3.HeaderMutation{Mutations: list}),
-	}
-}
-
-func removed(name string) *mutationv3.HeaderMutation {
-	return &mutationv3.HeaderMutation{Action: &mutationv3.HeaderMutation_Remove{Remove: name}}
-}
-
-func appended(o *corev3.HeaderValueOption) *mutationv3.HeaderMutation {
-	return &mutationv3.HeaderMutation{Action: &mutationv3.HeaderMutation_Append{Append: o}}
 }
 
 // withCacheHop adds the cluster that leads to the second hop, where there is one.
@@ -231,9 +210,7 @@ func (b *builder) cacheHopCluster() *clusterv3.Cluster {
 		}}},
 		TypedExtensionProtocolOptions: map[string]*anypb.Any{protocolOptions: b.typed(&upstreamsv3.HttpProtocolOptions{
 			UpstreamProtocolOptions: &upstreamsv3.HttpProtocolOptions_ExplicitHttpConfig_{ExplicitHttpConfig: &upstreamsv3.HttpProtocolOptions_ExplicitHttpConfig{
-				ProtocolConfig: &upstreamsv3.HttpProtocolOptions_ExplicitHttpConfig_Http2ProtocolOptions{Http2ProtocolOptions: &corev3.Http2ProtocolOptions{
-					MaxConcurrentStreams: u32(hopLimit), InitialStreamWindowSize: u32(streamWindow), InitialConnectionWindowSize: u32(hopLimit),
-				}},
+				ProtocolConfig: &upstreamsv3.HttpProtocolOptions_ExplicitHttpConfig_Http2ProtocolOptions{Http2ProtocolOptions: hopHTTP2()},
 			}},
 		})},
 	}

@@ -29,7 +29,7 @@ func compressionOf(p *blueprints.Policies) *blueprints.Compression { return p.Co
 func (b *builder) compressors() []*hcmv3.HttpFilter {
 	var out []*hcmv3.HttpFilter
 	add := func(name string, m proto.Message) {
-		out = append(out, &hcmv3.HttpFilter{Name: name, Disabled: true, ConfigType: &hcmv3.HttpFilter_TypedConfig{TypedConfig: b.typed(m)}})
+		out = append(out, off(b.filter(name, m)))
 	}
 	for i, c := range variants(b, compressionOf) {
 		if c == nil {

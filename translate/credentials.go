@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	mutationv3 "github.com/envoyproxy/go-control-plane/envoy/config/common/mutation_rules/v3"
 	headermutationv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/header_mutation/v3"
 	luav3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/lua/v3"
 	"google.golang.org/protobuf/types/known/structpb"
@@ -84,7 +83,7 @@ func textList(list []string) *structpb.Value {
 func removal(headers []string) *headermutationv3.HeaderMutation {
 	m := new(headermutationv3.Mutations)
 	for _, name := range headers {
-		m.RequestMutations = append(m.RequestMutations, &mutationv3.HeaderMutation{Action: &mutationv3.HeaderMutation_Remove{Remove: name}})
+		m.RequestMutations = append(m.RequestMutations, removed(name))
 	}
 	return &headermutationv3.HeaderMutation{Mutations: m}
 }

@@ -71,8 +71,7 @@ func (b *builder) filters() []*hcmv3.HttpFilter {
 	// Before all that could refuse a request: a health probe has no credentials. Only its
 	// route has it, for it costs every request 2 % of Envoy's time.
 	if b.ownHealth() {
-		add(healthFilter, b.health(), true)
-		out[len(out)-1].Disabled = true
+		out = append(out, off(b.filter(healthFilter, b.health())))
 	}
 	// Before all that asks who a client is: a browser sends no credentials with its
 	// preflight request, and must be able to read a refusal.
@@ -106,10 +105,7 @@ func (b *builder) filters() []*hcmv3.HttpFilter {
 	// Behind all that reads parameters, whose values it puts into bodies, and behind all
 	// that refuses requests or compresses answers: it works on what the target is to get,
 	// and on answers as the target gave them. Routes that need it switch it on.
-	if b.usesScript() {
-		add(scriptFilter, transformFilter(), true)
-		out[len(out)-1].Disabled = true
-	}
+	out = append(out, b.scriptFilters()...)
 	// Last by Envoy's rule: it ends the chain.
 	add(routerFilter, b.router(), true)
 	return out
@@ -125,6 +121,12 @@ func (b *builder) router() *routerv3.Router {
 
 func (b *builder) filter(name string, config proto.Message) *hcmv3.HttpFilter {
 	return &hcmv3.HttpFilter{Name: name, ConfigType: &hcmv3.HttpFilter_TypedConfig{TypedConfig: b.typed(config)}}
+}
+
+// off is a filter that does nothing but on routes that switch it on.
+func off(f *hcmv3.HttpFilter) *hcmv3.HttpFilter {
+	f.Disabled = true
+	return f
 }
 
 // ownHealth says that the proxy answers at healthPath, and no endpoint does.

@@ -4,8 +4,10 @@ import (
 	"slices"
 	"strings"
 
+	mutationv3 "github.com/envoyproxy/go-control-plane/envoy/config/common/mutation_rules/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	earlyv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/http/early_header_mutation/header_mutation/v3"
 	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
 
 	"backworks/blueprints"
@@ -63,4 +65,20 @@ func header(name string, m *matcherv3.StringMatcher) *routev3.HeaderMatcher {
 		Name:                 name,
 		HeaderMatchSpecifier: &routev3.HeaderMatcher_StringMatch{StringMatch: m},
 	}
+}
+
+// earlyMutation changes requests before a route is chosen.
+func (b *builder) earlyMutation(list ...*mutationv3.HeaderMutation) *corev3.TypedExtensionConfig {
+	return &corev3.TypedExtensionConfig{
+		Name:        "envoy.http.early_header_mutation.header_mutation",
+		TypedConfig: b.typed(&earlyv3.HeaderMutation{Mutations: list}),
+	}
+}
+
+func removed(name string) *mutationv3.HeaderMutation {
+	return &mutationv3.HeaderMutation{Action: &mutationv3.HeaderMutation_Remove{Remove: name}}
+}
+
+func appended(o *corev3.HeaderValueOption) *mutationv3.HeaderMutation {
+	return &mutationv3.HeaderMutation{Action: &mutationv3.HeaderMutation_Append{Append: o}}
 }

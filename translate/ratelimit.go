@@ -5,7 +5,6 @@ import (
 	"slices"
 	"time"
 
-	mutationv3 "github.com/envoyproxy/go-control-plane/envoy/config/common/mutation_rules/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	commonv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/common/ratelimit/v3"
@@ -41,9 +40,7 @@ func (b *builder) limitFilters(stage limitStage) []*hcmv3.HttpFilter {
 	if stage.fleet() {
 		return []*hcmv3.HttpFilter{b.filter(string(stage), b.fleetLimits())}
 	}
-	f := b.filter(string(stage), &localv3.LocalRateLimit{StatPrefix: limitStat})
-	f.Disabled = true
-	return []*hcmv3.HttpFilter{f}
+	return []*hcmv3.HttpFilter{off(b.filter(string(stage), &localv3.LocalRateLimit{StatPrefix: limitStat}))}
 }
 
 // limits are the settings of the filters for all routes.
@@ -119,12 +116,10 @@ func always() *corev3.RuntimeFractionalPercent {
 func limitHeaders() *headermutationv3.HeaderMutation {
 	m := new(headermutationv3.Mutations)
 	for _, name := range []string{"x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset"} {
-		m.ResponseMutations = append(m.ResponseMutations, &mutationv3.HeaderMutation{
-			Action: &mutationv3.HeaderMutation_Append{Append: &corev3.HeaderValueOption{
-				Header:       &corev3.HeaderValue{Key: name, Value: "%RESP(" + name + ")%"},
-				AppendAction: corev3.HeaderValueOption_OVERWRITE_IF_EXISTS,
-			}},
-		})
+		m.ResponseMutations = append(m.ResponseMutations, appended(&corev3.HeaderValueOption{
+			Header:       &corev3.HeaderValue{Key: name, Value: "%RESP(" + name + ")%"},
+			AppendAction: corev3.HeaderValueOption_OVERWRITE_IF_EXISTS,
+		}))
 	}
 	return &headermutationv3.HeaderMutation{Mutations: m}
 }

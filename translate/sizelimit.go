@@ -32,11 +32,7 @@ func (b *builder) sizeFilters() []*hcmv3.HttpFilter {
 		return nil
 	}
 	for _, n := range sizes {
-		out = append(out, &hcmv3.HttpFilter{
-			Name:       sizeFilterName(n),
-			ConfigType: &hcmv3.HttpFilter_TypedConfig{TypedConfig: b.typed(&sizelimitv3.BodySizeLimit{MaxRequestBytes: wrapperspb.UInt64(uint64(n))})},
-			Disabled:   true,
-		})
+		out = append(out, off(b.filter(sizeFilterName(n), &sizelimitv3.BodySizeLimit{MaxRequestBytes: wrapperspb.UInt64(uint64(n))})))
 	}
 	return out
 }

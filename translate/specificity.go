@@ -13,31 +13,28 @@ import (
 // left, a literal before a parameter with a suffix before a parameter before a rest. Of one
 // path, one with methods is before one without; then as in the files.
 func bySpecificity(list []*blueprints.Endpoint) []*blueprints.Endpoint {
-	places := map[string]int{} // of literal paths, from 1 on
-	place := func(e *blueprints.Endpoint) int {
+	places := places(list)
+	out := slices.Clone(list)
+	slices.SortStableFunc(out, func(a, b *blueprints.Endpoint) int {
+		return cmp.Or(places[a]-places[b], comparePaths(a.Path, b.Path), compareAny(a, b))
+	})
+	return out
+}
+
+// places are those of literal paths, by where the files first have each; all others are
+// behind them.
+func places(list []*blueprints.Endpoint) map[*blueprints.Endpoint]int {
+	first, out := map[string]int{}, make(map[*blueprints.Endpoint]int, len(list))
+	for i, e := range list {
 		if params, rest := count(e.Path); params > 0 || rest {
-			return len(list) + 1
+			out[e] = len(list)
+			continue
 		}
 		path := literal(e.Path)
-		if places[path] == 0 {
-			places[path] = len(places) + 1
+		if _, seen := first[path]; !seen {
+			first[path] = i
 		}
-		return places[path]
-	}
-	type placed struct {
-		*blueprints.Endpoint
-		place int
-	}
-	sorted := make([]placed, len(list))
-	for i, e := range list {
-		sorted[i] = placed{e, place(e)}
-	}
-	slices.SortStableFunc(sorted, func(a, b placed) int {
-		return cmp.Or(a.place-b.place, comparePaths(a.Path, b.Path), compareAny(a.Endpoint, b.Endpoint))
-	})
-	out := make([]*blueprints.Endpoint, len(list))
-	for i, p := range sorted {
-		out[i] = p.Endpoint
+		out[e] = first[path]
 	}
 	return out
 }

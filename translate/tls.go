@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	mutationv3 "github.com/envoyproxy/go-control-plane/envoy/config/common/mutation_rules/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
@@ -248,9 +247,7 @@ func (b *builder) hasTLSHeaders() bool {
 func (b *builder) tlsHeaders() *headermutationv3.HeaderMutation {
 	m := new(headermutationv3.Mutations)
 	set := func(name, value string) {
-		m.ResponseMutations = append(m.ResponseMutations, &mutationv3.HeaderMutation{
-			Action: &mutationv3.HeaderMutation_Append{Append: only(name, value)},
-		})
+		m.ResponseMutations = append(m.ResponseMutations, appended(only(name, value)))
 	}
 	t := b.bp.TLS
 	if t != nil && t.HSTS != nil {

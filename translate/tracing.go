@@ -1,12 +1,10 @@
 package translate
 
 import (
-	mutationv3 "github.com/envoyproxy/go-control-plane/envoy/config/common/mutation_rules/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	tracev3 "github.com/envoyproxy/go-control-plane/envoy/config/trace/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
-	earlyv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/http/early_header_mutation/header_mutation/v3"
 	uuidv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/request_id/uuid/v3"
 	tracingv3 "github.com/envoyproxy/go-control-plane/envoy/type/tracing/v3"
 	typev3 "github.com/envoyproxy/go-control-plane/envoy/type/v3"
@@ -62,15 +60,10 @@ func (b *builder) followedTraces() []*corev3.TypedExtensionConfig {
 	if !used(b, tracingOf) {
 		return nil
 	}
-	return []*corev3.TypedExtensionConfig{{
-		Name: "envoy.http.early_header_mutation.header_mutation",
-		TypedConfig: b.typed(&earlyv3.HeaderMutation{Mutations: []*mutationv3.HeaderMutation{{
-			Action: &mutationv3.HeaderMutation_Append{Append: &corev3.HeaderValueOption{
-				Header:       &corev3.HeaderValue{Key: "x-client-trace-id", Value: "%REQ(traceparent)%"},
-				AppendAction: corev3.HeaderValueOption_ADD_IF_ABSENT,
-			}},
-		}}}),
-	}}
+	return []*corev3.TypedExtensionConfig{b.earlyMutation(appended(&corev3.HeaderValueOption{
+		Header:       &corev3.HeaderValue{Key: "x-client-trace-id", Value: "%REQ(traceparent)%"},
+		AppendAction: corev3.HeaderValueOption_ADD_IF_ABSENT,
+	}))}
 }
 
 // tracingRoute is what an endpoint says otherwise than the blueprint.

@@ -6,6 +6,7 @@ import (
 
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	luav3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/lua/v3"
+	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 	"google.golang.org/protobuf/types/known/structpb"
 
 	"backworks/blueprints"
@@ -29,6 +30,14 @@ func TransformScript() string { return luaJSON + luaSteps + luaMessage }
 // one, and a request could come to a canary whose changes it did not get.
 func transformFilter() *luav3.Lua {
 	return &luav3.Lua{DefaultSourceCode: inline(TransformScript()), ClearRouteCache: boolean(false)}
+}
+
+// scriptFilters are that of the script, where some endpoint needs it.
+func (b *builder) scriptFilters() []*hcmv3.HttpFilter {
+	if !b.usesScript() {
+		return nil
+	}
+	return []*hcmv3.HttpFilter{off(b.filter(scriptFilter, transformFilter()))}
 }
 
 // Transform is what the script does for an endpoint; nil where that is nothing.

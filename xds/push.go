@@ -53,14 +53,16 @@ func (s *stream) push(sub *subscription, now time.Time) error {
 		return nil
 	}
 	target := goal
-	if has := sub.has(); has != nil && has != goal && len(goal.since(has).gone) > 0 {
-		w := s.mayRemove(sub, now)
-		if !w.blocked {
-			w = s.lingers(sub, goal.since(has).gone, now)
-		}
-		if w.blocked {
-			s.wakeAt(w.until)
-			target = goal.union(has)
+	if has := sub.has(); has != nil && has != goal {
+		if gone := goal.since(has).gone; len(gone) > 0 {
+			w := s.mayRemove(sub, now)
+			if !w.blocked {
+				w = s.lingers(sub, gone, now)
+			}
+			if w.blocked {
+				s.wakeAt(w.until)
+				target = goal.union(has)
+			}
 		}
 	}
 	return s.send(sub, goal, target, now)
