@@ -30,6 +30,8 @@ const missedHeader = "x-backworks-miss"
 
 // The scripts are the same for all blueprints; what they go by comes as data.
 var (
+	//go:embed lua/cacheheaders.lua
+	cacheHeadersScript string // before each of the two
 	//go:embed lua/cachekey.lua
 	cacheKeyScript string
 	//go:embed lua/cachefill.lua

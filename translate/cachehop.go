@@ -60,7 +60,7 @@ func (b *builder) cacheFilters() []*hcmv3.HttpFilter {
 		b.filter(cacheHeaderFilter, removal(nil)),
 		off(b.filter(cacheNoteFilter, passedBy())),
 		// By default the key would choose another route.
-		off(b.filter(cacheKeyFilter, &luav3.Lua{DefaultSourceCode: inline(cacheKeyScript), ClearRouteCache: boolean(false)})),
+		off(b.filter(cacheKeyFilter, &luav3.Lua{DefaultSourceCode: inline(cacheHeadersScript + cacheKeyScript), ClearRouteCache: boolean(false)})),
 		off(b.filter(cacheFilter, b.store())),
 	}
 }
@@ -110,7 +110,7 @@ func (b *builder) cacheHop() *listenerv3.Listener {
 	filters := []*hcmv3.HttpFilter{
 		// First, so that it sees answers as all the others made them, and requests before
 		// any of them.
-		b.filter(cacheFillFilter, &luav3.Lua{DefaultSourceCode: inline(cacheFillScript)}),
+		b.filter(cacheFillFilter, &luav3.Lua{DefaultSourceCode: inline(cacheHeadersScript + cacheFillScript)}),
 	}
 	if b.usesParameters() {
 		filters = append(filters, b.filter(parameterFilter, &headertometadatav3.Config{}))

@@ -74,11 +74,7 @@ endpoints:
 		{"a", "X-Beta: yes|Cookie: nowho=me"},
 		{"b", "Host: beta.example"},
 	} {
-		headers := strings.Split(x.headers, "|")
-		if x.headers == "" {
-			headers = nil
-		}
-		if _, body := p.ask(t, "POST", "/canary", headers...); !strings.HasPrefix(body, x.want+" ") {
+		if _, body := p.ask(t, "POST", "/canary", split(x.headers)...); !strings.HasPrefix(body, x.want+" ") {
 			t.Errorf("%q: %s, want %s", x.headers, body, x.want)
 		}
 	}

@@ -14,23 +14,16 @@ local function words(s)
 end
 
 function envoy_on_request(handle)
-  local headers, gone = handle:headers(), {}
+  local headers = handle:headers()
   if not headers:get("x-backworks-path") then return end -- nothing is kept then
   local path, cookie, authorization = headers:get("x-backworks-path"), headers:get("x-backworks-cookie"), headers:get("x-backworks-authorization")
   local keep = headers:get("x-backworks-keep") or ""
   local kept = words(keep)
   local notes = handle:streamInfo():dynamicMetadata()
   local function note(name, v) notes:set("backworks.fill", name, v) end
-  note("nonce", headers:get("x-backworks-nonce") or "")
   note("key", headers:get(":path") .. " " .. headers:get(":authority"))
-  note("ttl", headers:get("x-backworks-ttl") or "")
-  note("drop", headers:get("x-backworks-drop") or "")
-  note("vary", headers:get("x-backworks-vary") or "")
-  note("largest", headers:get("x-backworks-largest") or "")
-  for name in pairs(headers) do
-    if not passes[name] and not kept[name] then gone[#gone + 1] = name end
-  end
-  for _, name in ipairs(gone) do headers:remove(name) end
+  for _, name in ipairs({"nonce", "ttl", "drop", "vary", "largest"}) do note(name, headers:get("x-backworks-" .. name) or "") end
+  drop(headers, function(name) return not passes[name] and not kept[name] end)
   if cookie then headers:replace("cookie", cookie) end
   if authorization then headers:replace("authorization", authorization) end
   headers:replace(":path", path)
@@ -74,11 +67,7 @@ function envoy_on_response(handle)
   local notes = handle:streamInfo():dynamicMetadata():get("backworks.fill")
   local said = headers:get("cache-control")
   headers:replace("cache-control", "no-store") -- first of all, should anything fail
-  local gone = {}
-  for name in pairs(headers) do
-    if name:find("^x%-backworks%-") then gone[#gone + 1] = name end
-  end
-  for _, name in ipairs(gone) do headers:remove(name) end
+  drop(headers, function(name) return name:find("^x%-backworks%-") end)
   if not notes then return end
   if notes.drop == "1" then headers:remove("set-cookie") end
   local seconds = lifetime(headers, notes, said)

@@ -67,12 +67,9 @@ end
 
 function envoy_on_request(handle)
   local headers, context = handle:headers(), handle:filterContext()
-  local parts, kept, gone, authorization = {encoded(headers:get("x-forwarded-proto") or "")}, {}, {}, nil
-  for name in pairs(headers) do
-    -- What the client asks of caches would decide what others get; whole answers are kept.
-    if name:find("^x%-backworks%-") or name:find("^if%-") or name == "cache-control" or name == "pragma" then gone[#gone + 1] = name end
-  end
-  for _, name in ipairs(gone) do headers:remove(name) end
+  local parts, kept, authorization = {encoded(headers:get("x-forwarded-proto") or "")}, {}, nil
+  -- What the client asks of caches would decide what others get; whole answers are kept.
+  drop(headers, function(name) return name:find("^x%-backworks%-") or name:find("^if%-") or name == "cache-control" or name == "pragma" end)
   local function hand(name, v) headers:replace("x-backworks-" .. name, v) end
   for _, name in ipairs(context:get("vary")) do
     local v = value(headers, name)
@@ -115,11 +112,8 @@ end
 -- Two keys can have one place in the store, which looks at their hash alone.
 local function another(handle)
   handle:body(true):setBytes("")
-  local headers, gone = handle:headers(), {}
-  for name in pairs(headers) do
-    if name:sub(1, 1) ~= ":" then gone[#gone + 1] = name end
-  end
-  for _, name in ipairs(gone) do headers:remove(name) end
+  local headers = handle:headers()
+  drop(headers, function(name) return name:sub(1, 1) ~= ":" end)
   headers:replace(":status", "503")
 end
 
