@@ -33,6 +33,15 @@ type browser struct {
 	requests []string // addresses
 }
 
+// opened starts on a blueprint, and has its page in a browser.
+func (s *site) opened(t testing.TB, blueprint string) (*process, *browser) {
+	t.Helper()
+	s.write("main.yaml", blueprint)
+	p, b := s.start().live(), newBrowser(t)
+	b.page(p)
+	return p, b
+}
+
 // newBrowser starts a Chromium with an empty profile and without a life of its own.
 func newBrowser(t testing.TB) *browser {
 	t.Helper()

@@ -68,10 +68,7 @@ func TestDashboardLists(t *testing.T) {
 	for _, x := range []string{"idle", "busy", "faulty", "down"} {
 		fmt.Fprintf(&text, "  - {path: /%s, method: GET, handler: proxy, upstream: %s}\n", x, x)
 	}
-	s.write("main.yaml", text.String())
-	p := s.start().live()
-	b := newBrowser(t)
-	b.page(p)
+	p, b := s.opened(t, text.String())
 	l := run(60, func(i int) string { return s.proxy + []string{"/busy", "/busy", "/faulty"}[i%3] }, func(status int, _ string) bool { return status > 0 })
 
 	b.says("#targets .pager", "1 to 24 of 300")
@@ -141,10 +138,7 @@ func TestDashboardFiltersEvents(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	targets := []*backend{newBackend(t, "one"), newBackend(t, "two"), newBackend(t, "three")}
-	s.write("main.yaml", watched(s, "edit-0", targets...))
-	p := s.start().live()
-	b := newBrowser(t)
-	b.page(p)
+	p, b := s.opened(t, watched(s, "edit-0", targets...))
 	b.says("#headline", "Serving: 3 of 3 targets healthy")
 	edits := 0
 	s.until("there are events for several pages", func() bool {

@@ -16,10 +16,7 @@ func TestDashboardShowsRefusals(t *testing.T) {
 	s := newSite(t)
 	target := newBackend(t, "one")
 	good := watched(s, "one", target)
-	s.write("main.yaml", good)
-	p := s.start().live()
-	b := newBrowser(t)
-	b.page(p)
+	p, b := s.opened(t, good)
 	l := run(40, func(int) string { return s.proxy + "/a" }, well)
 	b.says("#headline", "Serving: 1 of 1 target healthy")
 

@@ -14,10 +14,7 @@ func TestDashboardDrains(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	targets := []*backend{newBackend(t, "one"), newBackend(t, "two"), newBackend(t, "three")}
-	s.write("main.yaml", watched(s, "one", targets...))
-	p := s.start().live()
-	b := newBrowser(t)
-	b.page(p)
+	p, b := s.opened(t, watched(s, "one", targets...))
 	l := run(40, func(int) string { return s.proxy + "/a" }, well)
 	b.says("#headline", "Serving: 3 of 3 targets healthy")
 	rests := func() bool {
@@ -49,10 +46,7 @@ func TestDashboardShowsBreakers(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	targets := []*backend{newBackend(t, "one"), newBackend(t, "two"), newBackend(t, "three")}
-	s.write("main.yaml", strings.Replace(watched(s, "one", targets...), "      targets:", "      circuit_breaker: {failure_threshold: 5, recovery_timeout: 6, half_open_max_calls: 3}\n      targets:", 1))
-	p := s.start().live()
-	b := newBrowser(t)
-	b.page(p)
+	p, b := s.opened(t, strings.Replace(watched(s, "one", targets...), "      targets:", "      circuit_breaker: {failure_threshold: 5, recovery_timeout: 6, half_open_max_calls: 3}\n      targets:", 1))
 	l := run(40, func(int) string { return s.proxy + "/a" }, func(status int, _ string) bool { return status > 0 })
 	b.says("#headline", "Serving: 3 of 3 targets healthy")
 	targets[1].status.Store(http.StatusInternalServerError)

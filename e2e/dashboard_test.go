@@ -37,10 +37,7 @@ func TestDashboard(t *testing.T) {
 	targets := []*backend{newBackend(t, "one"), newBackend(t, "two"), newBackend(t, "three")}
 	s.write("key.txt", "hidden-key\n")
 	good := strings.Replace(watched(s, "one", targets...), "      transform_response:", "      transform_request: {headers: {X-Key: \"file:key.txt\"}}\n      transform_response:", 1)
-	s.write("main.yaml", good)
-	p := s.start().live()
-	b := newBrowser(t)
-	b.page(p)
+	p, b := s.opened(t, good)
 	l := run(40, func(int) string { return s.proxy + "/a" }, func(status int, _ string) bool { return status > 0 })
 
 	b.do(chromedp.Reload())
